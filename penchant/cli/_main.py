@@ -1,0 +1,44 @@
+"""Join the commands, and turn errors into exit codes."""
+
+import os
+import sys
+
+import click
+import typer
+
+from penchant.errors import PenchantError
+
+# Flower reads these when it is imported: no telemetry, no update check.
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
+
+app = typer.Typer(
+    name="penchant",
+    help="Learn what people like without collecting what they do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code (0, 1, 2, 3 or 4 as documented in docs/commands.md)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        outcome = app(arguments, standalone_mode=False)
+        return outcome if isinstance(outcome, int) else 0
+    except PenchantError as error:
+        return _explain(str(error), error.exit_code, debug="--debug" in arguments)
+    except click.ClickException as error:
+        return _explain(error.format_message(), 2, debug=False)
+    except click.exceptions.Abort:
+        return _explain("stopped; `--resume` goes on from the last finished round", 130, debug=False)
+    except OSError as error:
+        return _explain(f"{error.filename or ''}: {error.strerror or error}", 4, debug="--debug" in arguments)
+
+
+def _explain(message: str, exit_code: int, *, debug: bool) -> int:
+    if debug:
+        raise  # noqa: PLE0704 - the caller is handling the error that is shown
+    typer.echo(f"penchant: {message}", err=True)
+    return exit_code
