@@ -1,25 +1,12 @@
-"""Join the commands, and turn errors into exit codes."""
+"""Run a command, and turn errors into exit codes."""
 
-import os
 import sys
 
 import click
 import typer
 
+from penchant.cli._app import app
 from penchant.errors import PenchantError
-
-# Flower reads these when it is imported: no telemetry, no update check.
-os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
-os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
-
-app = typer.Typer(
-    name="penchant",
-    help="Learn what people like without collecting what they do.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code (0, 1, 2, 3 or 4 as documented in docs/commands.md)."""
