@@ -1,0 +1,132 @@
+"""Settings that every folder shares: frozen, typed, one docstring a field."""
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from penchant.types import NoiseAt, Sampling, Unit
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ModelSettings(Settings):
+    """The interest model's shape."""
+
+    width: int = Field(default=64, ge=1, le=1024)
+    """Numbers that describe an interest: the head maps item vectors to this many."""
+
+    half_lives: tuple[float, ...] = (1.0, 4.0, 16.0, 64.0)
+    """Initial half-lives of the history's memory, in events; each owns an equal share of `width`."""
+
+    adapter_rank: int = Field(default=4, ge=1)
+    """Rank of the personal residual on the head."""
+
+    @model_validator(mode="after")
+    def _shares_are_equal(self) -> "ModelSettings":
+        if not self.half_lives or self.width % len(self.half_lives):
+            raise ValueError(f"width {self.width} cannot be shared by {len(self.half_lives)} half-lives; use a multiple")
+        if min(self.half_lives) <= 0:
+            raise ValueError("a half-life is a positive number of events")
+        return self
+
+
+class TrainingSettings(Settings):
+    """What a client does with its own history in one round."""
+
+    local_steps: int = Field(default=1, ge=1)
+    """Gradient steps on the head each round, where the unit is none or user."""
+
+    local_learning_rate: float = Field(default=1.0, gt=0)
+    """Step size of those steps. With one step the server's optimizer sets the pace."""
+
+    negatives: int = Field(default=0, ge=0)
+    """Items drawn each round, the same for all clients, as wrong answers; 0 ranks the whole catalogue."""
+
+    max_history: int = Field(default=200, ge=2)
+    """Latest events of a person that training looks at, where the unit is none or user."""
+
+    chunk_length: int = Field(default=4, ge=2)
+    """Events in one disjoint chunk, the sample of the `event` unit."""
+
+    adapter_steps: int = Field(default=1, ge=0)
+    """Gradient steps on the personal adapter after each round's head."""
+
+    final_adapter_steps: int = Field(default=20, ge=0)
+    """Gradient steps on the personal adapter once the last head has arrived."""
+
+    adapter_learning_rate: float = Field(default=0.5, gt=0)
+    """Step size of the adapter's steps."""
+
+    adapter_weight_decay: float = Field(default=0.0, ge=0)
+    """Pull of the adapter towards zero, per step and step size."""
+
+
+class OptimizerSettings(Settings):
+    """How the server turns the mean update into the next head."""
+
+    name: str = Field(default="fedadam", pattern="^(fedadam|fedavg)$")
+    """fedadam (Reddi et al. 2021) or fedavg with momentum."""
+
+    learning_rate: float = Field(default=0.01, gt=0)
+    """Server step size."""
+
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Decay of the first moment."""
+
+    second_moment: float = Field(default=0.99, ge=0, lt=1)
+    """Decay of the second moment (fedadam)."""
+
+    floor: float = Field(default=1e-6, gt=0)
+    """Added to the root of the second moment (fedadam)."""
+
+
+class PrivacySettings(Settings):
+    """What is protected, from whom, how much of it may be spent."""
+
+    unit: Unit = Unit.USER
+    """none, event (one interaction) or user (everything one person ever did)."""
+
+    noise_at: NoiseAt = NoiseAt.SERVER
+    """Who adds the noise: client (trusts nobody) or server."""
+
+    epsilon: float | None = Field(default=8.0, gt=0)
+    """The most that the run may spend. The noise is calibrated to it unless `noise_multiplier` is given."""
+
+    delta: float = Field(default=1e-5, gt=0, lt=1)
+    """Probability that the bound does not hold; below one over the number of people."""
+
+    noise_multiplier: float | None = Field(default=None, gt=0)
+    """Standard deviation of the noise over the clip bound; null calibrates it from epsilon."""
+
+    clip_bound: float = Field(default=0.1, gt=0)
+    """Largest L2 norm of one protected contribution."""
+
+    reproducible_noise: bool = False
+    """Draw the noise from the run's seed. For simulations only: it then protects nobody, and the report says so."""
+
+
+class FederationSettings(Settings):
+    """Rounds and cohorts."""
+
+    rounds: int = Field(default=60, ge=1)
+    """Rounds of training."""
+
+    cohort: int | None = Field(default=None, ge=1)
+    """People expected each round; null takes everyone."""
+
+    sampling: Sampling = Sampling.ALL
+    """all, fixed (so many, drawn without replacement: no amplification is claimed) or poisson (each joins by chance)."""
+
+    round_deadline_seconds: float = Field(default=600.0, gt=0)
+    """How long a round waits for its clients."""
+
+    min_replies: float = Field(default=0.5, ge=0, le=1)
+    """Share of the expected cohort below which a round is aborted."""
+
+    @model_validator(mode="after")
+    def _cohort_fits_sampling(self) -> "FederationSettings":
+        if (self.cohort is None) != (self.sampling is Sampling.ALL):
+            raise ValueError("give `cohort` with sampling fixed or poisson, and leave it out with sampling all")
+        return self
