@@ -1,0 +1,1 @@
+"""What runs beside one person's data: local training, the private store, the Flower client."""

@@ -1,0 +1,1 @@
+"""Known data sets and readers of your own files."""

@@ -1,0 +1,1 @@
+"""From a saved run to JSON and HTML."""

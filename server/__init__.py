@@ -1,0 +1,1 @@
+"""The Flower server: rounds, checkpoints, evaluation."""

@@ -1,0 +1,1 @@
+"""How clipped updates become the next shared head."""
