@@ -1,1 +1,19 @@
-"""How clipped updates become the next shared head."""
+"""How updates become the next head: on Flower's own Strategy."""
+
+from penchant.strategies.cohort import Roster, choose_cohort, expected_cohort
+from penchant.strategies.guarantee import Guarantee
+from penchant.strategies.interest import InterestStrategy, Journal, RoundAborted, RoundSummary
+from penchant.strategies.optimizers import HeadState, step
+
+__all__ = [
+    "Guarantee",
+    "HeadState",
+    "InterestStrategy",
+    "Journal",
+    "Roster",
+    "RoundAborted",
+    "RoundSummary",
+    "choose_cohort",
+    "expected_cohort",
+    "step",
+]

@@ -42,11 +42,14 @@ class InterestModel(nn.Module):
     item_vectors: Tensor
 
     def __init__(self, item_vectors: F32, settings: ModelSettings, *, seed: int) -> None:
-        """item_vectors: float32[n_items, dimension], frozen. Weights depend on `seed` and the shapes alone."""
+        """item_vectors: float32[n_items, dimension], frozen, each component of about unit variance (whitened).
+
+        They are scaled to about unit length. Weights depend on `seed` and the shapes alone.
+        """
         super().__init__()
         dimension = item_vectors.shape[1]
         generator = torch_stream(seed, "model")
-        self.register_buffer("item_vectors", torch.from_numpy(item_vectors), persistent=False)
+        self.register_buffer("item_vectors", torch.from_numpy(item_vectors) / dimension**0.5, persistent=False)
         self.shared = SharedHead(dimension, settings)
         self.personal = PersonalAdapter(settings.width, dimension, settings.adapter_rank, generator=generator)
         self._start_from_similarity(generator)

@@ -1,0 +1,70 @@
+"""The personal state of all simulated people, stacked: one array for the adapters, saved with each checkpoint."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save
+
+from penchant.client.store import Charge, PersonalState
+from penchant.rundir import write_atomically, write_json
+from penchant.types import F32
+
+
+class StackedStores:
+    """`of(person)` is that person's `ClientStore`. adapters: float32[n_people, n_personal]."""
+
+    def __init__(self, initial_adapter: F32, n_people: int) -> None:
+        self.adapters: F32 = np.repeat(initial_adapter[None], n_people, axis=0)
+        self.charges: list[tuple[Charge, ...]] = [()] * n_people
+
+    def of(self, person: int) -> "PersonStore":
+        return PersonStore(self, person)
+
+    def charge(self, person: int, noise_multiplier: float) -> None:
+        """Add one release, everyone's chunks or whole update taking part, to a person's account for life."""
+        *before, last = self.charges[person] or ((noise_multiplier, 1.0, 0),)
+        same = last[:2] == (noise_multiplier, 1.0)
+        grown = (*before, (*last[:2], last[2] + 1)) if same else (*before, last, (noise_multiplier, 1.0, 1))
+        self.charges[person] = tuple(grown)
+
+    def save(self, folder: Path, round_: int) -> None:
+        """Write the state after a round; the round before stays until the next, and older ones go."""
+        write_atomically(folder / _adapters(round_), save({"adapters": self.adapters}))
+        write_json(folder / _charges(round_), {"round": round_, "charges": [list(map(list, c)) for c in self.charges]})
+        for old in folder.glob("round-*"):
+            if int(old.stem.split("-")[1]) < round_ - 1:
+                old.unlink()
+
+    def restore(self, folder: Path, round_: int) -> None:
+        """Read the state after a round."""
+        self.adapters = load_file(folder / _adapters(round_))["adapters"]
+        record = json.loads((folder / _charges(round_)).read_text(encoding="utf-8"))
+        self.charges = [tuple((z, q, int(n)) for z, q, n in c) for c in record["charges"]]
+
+    def participations(self) -> Counter[tuple[Charge, ...]]:
+        """How many people have each account, for pricing each once."""
+        return Counter(self.charges)
+
+
+class PersonStore:
+    """One person's view of the stack."""
+
+    def __init__(self, stores: StackedStores, person: int) -> None:
+        self._stores, self._person = stores, person
+
+    def load(self) -> PersonalState:
+        return PersonalState(self._stores.adapters[self._person].copy(), self._stores.charges[self._person])
+
+    def save(self, state: PersonalState) -> None:
+        self._stores.adapters[self._person] = state.adapter
+        self._stores.charges[self._person] = state.charges
+
+
+def _adapters(round_: int) -> str:
+    return f"round-{round_:06d}.safetensors"
+
+
+def _charges(round_: int) -> str:
+    return f"round-{round_:06d}.json"

@@ -1,0 +1,196 @@
+"""The strategy: admits, clips, sums, noises and steps; the ledger is charged before any of it is released."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Strategy
+
+from penchant.config import FederationSettings, OptimizerSettings
+from penchant.errors import PenchantError
+from penchant.interest import TensorLayout
+from penchant.privacy.clip import ClippedSum, clip
+from penchant.privacy.events import PrivacyEvent
+from penchant.privacy.mechanism import release
+from penchant.privacy.noise import NoiseSource
+from penchant.strategies.cohort import Roster, choose_cohort, expected_cohort
+from penchant.strategies.guarantee import Guarantee
+from penchant.strategies.optimizers import HeadState, step
+from penchant.strategies.wire import (
+    Refused,
+    SummedUpdate,
+    TrainRequest,
+    arrays,
+    bytes_of,
+    read_update,
+    request_content,
+)
+from penchant.types import F64, Unit
+
+
+class RoundAborted(PenchantError):
+    """Too few clients answered; nothing was released."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RoundSummary:
+    """What one round did. Counts of people are known to the server by its own sampling, not told by clients."""
+
+    round: int
+    invited: int
+    admitted: int
+    refused: tuple[str, ...]
+    bytes_up: int
+    bytes_down: int
+    update_norm: float
+
+
+class Journal(Protocol):
+    """Makes rounds durable, in the order that never under-counts: charge, then persist, then publish."""
+
+    def charge(self, round_: int, event: PrivacyEvent | None) -> None:
+        """Reserve the round's cost before clients are asked. Raises: BudgetExceeded, and then nothing has happened."""
+        ...
+
+    def persist(self, state: HeadState, summary: RoundSummary) -> None:
+        """Make the next head durable and mark it released; only then may it be sent to anyone."""
+        ...
+
+
+class InterestStrategy(Strategy):
+    """Federated averaging of the head with equal weights, the expected cohort as denominator, and folded sums."""
+
+    def __init__(
+        self,
+        *,
+        state: HeadState,
+        layout: TensorLayout,
+        roster: Roster,
+        population: int,
+        federation: FederationSettings,
+        optimizer: OptimizerSettings,
+        guarantee: Guarantee,
+        noise: Callable[[int], NoiseSource],
+        secret_sampling: bool,
+        journal: Journal,
+        seed: int,
+    ) -> None:
+        """state: where to start or resume.  population: how many people the federation is for (public).  noise: round -> its source of noise, asked once a round."""
+        self.state = state
+        self.layout = layout
+        self._roster = roster
+        self._population = population
+        self._federation = federation
+        self._optimizer = optimizer
+        self._guarantee = guarantee
+        self._noise = noise
+        self._secret_sampling = secret_sampling
+        self._journal = journal
+        self._seed = seed
+        self._expected = expected_cohort(population, federation)
+        self._invited = 0
+        self._bytes_down = 0
+
+    def summary(self) -> None:
+        """Nothing to log: the run directory holds every setting."""
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Charge the round, draw its people, and address one message to each node that hosts any of them."""
+        del server_round, arrays, config, grid  # a resumed run counts on from its own state
+        round_ = self.state.round + 1
+        self._journal.charge(round_, self._guarantee.event)
+        chosen = choose_cohort(
+            self._roster.people(),
+            self._federation,
+            population=self._population,
+            seed=self._seed,
+            round_=round_,
+            secret=self._secret_sampling,
+        )
+        self._invited = len(chosen)
+        self._bytes_down = 0
+        return [self._message(node, hosted, round_) for node, hosted in self._roster.nodes(chosen).items()]
+
+    def _message(self, node: int, hosted: tuple[int, ...], round_: int) -> Message:
+        content = request_content(self.layout, TrainRequest(round_, self.state.head, hosted))
+        self._bytes_down += bytes_of(content)
+        return Message(content, dst_node_id=node, message_type=MessageType.TRAIN)
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Fold the admitted updates, add the noise, step, and make the result durable before returning it."""
+        del server_round
+        round_ = self.state.round + 1
+        total, admitted, refused, bytes_up = self._fold(replies, round_)
+        if admitted < self._federation.min_replies * self._invited:
+            raise RoundAborted(
+                f"round {round_}: {admitted} of {self._invited} clients answered, fewer than the share "
+                f"{self._federation.min_replies} that `min_replies` asks for; nothing was released"
+            )
+        mean = self._released(total, round_) / self._expected
+        self.state = step(self.state, mean.astype(np.float32), self._optimizer)
+        norm = float(np.linalg.norm(mean))
+        summary = RoundSummary(round_, self._invited, admitted, tuple(refused), bytes_up, self._bytes_down, norm)
+        self._journal.persist(self.state, summary)
+        return arrays(self.layout, self.state.head), None
+
+    def _fold(self, replies: Iterable[Message], round_: int) -> tuple[F64, int, list[str], int]:
+        total = np.zeros(self.layout.size)
+        admitted, bytes_up, refused, answered = 0, 0, [], set[int]()
+        for reply in replies:
+            if reply.has_error():
+                refused.append(reply.error.reason)
+                continue
+            try:
+                if reply.metadata.src_node_id in answered:
+                    raise Refused("a second update from one client in one round")
+                update = read_update(self.layout, reply, round_=round_)
+                total += self._bounded(update)
+            except PenchantError as error:
+                refused.append(str(error))
+                continue
+            answered.add(reply.metadata.src_node_id)
+            admitted += update.people
+            bytes_up += bytes_of(reply.content)
+        return total, admitted, refused, bytes_up
+
+    def _bounded(self, update: SummedUpdate) -> F64:
+        """The server clips what it will noise; a sum over several people can only be held against its largest norm."""
+        values = update.values.astype(np.float64)
+        if not (self._guarantee.unit is Unit.USER and self._guarantee.server_noise):
+            return values
+        bound = self._guarantee.clip_bound
+        if update.people == 1:
+            return clip(update.values, bound=bound).values[0].astype(np.float64)
+        if np.linalg.norm(values) > update.people * bound * (1 + 1e-6):
+            raise Refused(f"a sum over {update.people} people is longer than {update.people} times the clip bound")
+        return values
+
+    def _released(self, total: F64, round_: int) -> F64:
+        if not self._guarantee.server_noise:
+            return total
+        return release(
+            ClippedSum(total, self._guarantee.clip_bound),
+            noise_multiplier=self._guarantee.noise_multiplier,
+            noise=self._noise(round_),
+        )
+
+    def configure_evaluate(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Nothing: a metric is a release. A simulation measures outside the protocol."""
+        del server_round, arrays, config, grid
+        return []
+
+    def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
+        """Nothing to aggregate."""
+        del server_round, replies
+        return None

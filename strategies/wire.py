@@ -1,0 +1,143 @@
+"""What travels between server and clients, and what is admitted: one request, one update, allow-listed tensors."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+
+from penchant.errors import BadInput, NotFinite
+from penchant.interest import TensorLayout
+from penchant.types import F32
+
+_HEAD: Final = "head"
+_UPDATE: Final = "update"
+_CONFIG: Final = "config"
+_NPY_HEADER_LIMIT: Final = 4096
+
+
+class Refused(BadInput):
+    """A message that is not admitted. The round goes on without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """Server to client: train on this head.
+
+    round: from 1.  head: float32[n_shared].  people: whom to train, where a node hosts many people; empty otherwise.
+    """
+
+    round: int
+    head: F32
+    people: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SummedUpdate:
+    """Client to server: the sum of the updates of `people` persons, each within the clip bound of its mechanism.
+
+    round: which request it answers.  values: float32[n_shared], in parameter units.
+    """
+
+    round: int
+    values: F32
+    people: int = 1
+
+
+def arrays(layout: TensorLayout, flat: F32) -> ArrayRecord:
+    """The layout's tensors as a Flower record: contiguous float32, little endian."""
+    return ArrayRecord({n: Array(np.ascontiguousarray(t, "<f4")) for n, t in layout.unflatten(flat).items()})
+
+
+def request_content(layout: TensorLayout, request: TrainRequest) -> RecordDict:
+    config = ConfigRecord({"round": request.round})
+    if request.people:
+        config["people"] = list(request.people)
+    return RecordDict({_HEAD: arrays(layout, request.head), _CONFIG: config})
+
+
+def read_request(layout: TensorLayout, message: Message) -> TrainRequest:
+    """Raises: Refused when the message is not a request for this model."""
+    content = message.content
+    return TrainRequest(
+        round=_integer(content, "round"),
+        head=_admitted(layout, content, _HEAD),
+        people=tuple(_optional_list(content, "people")),
+    )
+
+
+def update_content(layout: TensorLayout, update: SummedUpdate) -> RecordDict:
+    """What leaves a client: the allow-listed tensors and the round. Nothing counted, nothing personal."""
+    config = ConfigRecord({"round": update.round})
+    if update.people != 1:
+        config["people"] = update.people
+    return RecordDict({_UPDATE: arrays(layout, update.values), _CONFIG: config})
+
+
+def read_update(layout: TensorLayout, message: Message, *, round_: int) -> SummedUpdate:
+    """Check an update before its arrays are allocated. Raises: Refused, saying what is wrong with it."""
+    content = message.content
+    answered = _integer(content, "round")
+    if answered != round_:
+        raise Refused(f"an update for round {answered} came in round {round_}")
+    people = content.config_records[_CONFIG].get("people", 1)
+    if not isinstance(people, int) or people < 1:
+        raise Refused(f"an update says that it sums {people!r} people")
+    return SummedUpdate(round=answered, values=_admitted(layout, content, _UPDATE), people=people)
+
+
+def bytes_of(content: RecordDict) -> int:
+    """Bytes of the arrays in a message's content."""
+    return sum(len(array.data) for record in content.array_records.values() for array in record.values())
+
+
+def _admitted(layout: TensorLayout, content: RecordDict, record: str) -> F32:
+    if set(content.array_records) != {record}:
+        raise Refused(f"array records {sorted(content.array_records)}, expected {record!r} alone")
+    sent = content.array_records[record]
+    if set(sent) != set(layout.names):
+        raise Refused(f"tensors differ from the allow-list: {sorted(set(sent) ^ set(layout.names))}")
+    flat = layout.flatten(dict(_checked_arrays(layout, sent)))
+    if not np.isfinite(flat).all():
+        raise NotFinite("an update holds NaN or Inf")
+    return flat
+
+
+def _checked_arrays(layout: TensorLayout, sent: ArrayRecord) -> Iterator[tuple[str, F32]]:
+    for name, shape in layout.shapes:
+        array = sent[name]
+        if array.dtype not in ("float32", "<f4") or tuple(array.shape) != shape or array.stype != "numpy.ndarray":
+            raise Refused(f"{name} is {array.stype} {array.dtype} {tuple(array.shape)}, expected float32 {shape}")
+        yield name, _decode(name, array.data, shape)
+
+
+def _decode(name: str, raw: bytes, shape: tuple[int, ...]) -> F32:
+    """Decode a .npy payload whose header is read, and held against the length, before any array is made."""
+    if raw[:6] != b"\x93NUMPY" or len(raw) < 12:
+        raise Refused(f"{name}: not a .npy payload")
+    wide = raw[6] >= 2
+    (header_length,) = struct.unpack("<I" if wide else "<H", raw[8 : 12 if wide else 10])
+    start = (12 if wide else 10) + header_length
+    n_bytes = 4 * int(np.prod(shape, dtype=np.int64))
+    if header_length > _NPY_HEADER_LIMIT or len(raw) != start + n_bytes:
+        raise Refused(f"{name}: {len(raw)} bytes, expected a header and {n_bytes} bytes")
+    header = raw[10 + 2 * wide : start].decode("latin-1").replace(" ", "")
+    if "'descr':'<f4'" not in header or "'fortran_order':False" not in header:
+        raise Refused(f"{name}: header {header[:80]!r} is not little-endian float32 in C order")
+    return np.frombuffer(raw, "<f4", offset=start).reshape(shape)
+
+
+def _integer(content: RecordDict, key: str) -> int:
+    value = content.config_records.get(_CONFIG, ConfigRecord()).get(key)
+    if not isinstance(value, int):
+        raise Refused(f"{key} is {value!r}, expected an integer")
+    return value
+
+
+def _optional_list(content: RecordDict, key: str) -> list[int]:
+    value = content.config_records[_CONFIG].get(key, [])
+    if not isinstance(value, list) or not all(isinstance(v, int) for v in value):
+        raise Refused(f"{key} is {value!r}, expected a list of integers")
+    return [v for v in value if isinstance(v, int)]
