@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from penchant.catalogue import Catalogue
 
+from penchant.catalogue import Catalogue
 from penchant.encoders import EncoderSettings, Progress, TextEncoder, encode_cached, item_vectors
 from penchant.encoders.protocol import silent
 from penchant.types import F32

@@ -1,0 +1,48 @@
+# What a newcomer needs. Each target sets up what it uses; a second call reuses it.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint types contracts wheel-check clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/user ## Run three small federations on real data and print one table
+	$(BIN)/penchant demo
+
+test: .venv/developer ## Run the tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
+
+lint: .venv/developer ## Check style and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/developer ## Check types
+	$(BIN)/mypy
+
+contracts: .venv/developer ## Check that imports point one way and stay outside the privacy boundary
+	$(BIN)/lint-imports --no-logo
+
+wheel-check: .venv/developer ## Build the wheel, install it alone elsewhere, simulate with it
+	.ci/wheel-check
+
+clean: ## Remove the environment, builds and caches (runs stay)
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/user: pyproject.toml constraints.txt
+	$(call install,.)
+	touch $@
+
+.venv/developer: pyproject.toml constraints.txt
+	$(call install,'.[dev,ray]')
+	touch .venv/user $@
+
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo 'Penchant needs Python 3.11 or later; say for instance: make PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --constraint constraints.txt --editable $(1)
+endef
