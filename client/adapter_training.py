@@ -16,7 +16,7 @@ def train_adapter(
     layout: TensorLayout,
     steps: int,
     settings: TrainingSettings,
-    negatives: torch.Tensor | None,
+    negatives: torch.Tensor,
 ) -> F32:
     """The adapter after `steps` steps of gradient descent on the person's own next-item loss, the head held fixed.
 

@@ -101,7 +101,7 @@ def answer(plan: ClientPlan, person: Person, request: TrainRequest) -> F32:
 
 
 def _head_update(
-    plan: ClientPlan, person: Person, state: PersonalState, round_: int, negatives: torch.Tensor | None
+    plan: ClientPlan, person: Person, state: PersonalState, round_: int, negatives: torch.Tensor
 ) -> tuple[F32, PersonalState]:
     guarantee = plan.guarantee
     if guarantee.client_noise:

@@ -40,7 +40,7 @@ def private_chunk_update(
     noise_multiplier: float,
     noise: NoiseSource | None,
     charges: tuple[Charge, ...],
-    negatives: torch.Tensor | None,
+    negatives: torch.Tensor,
 ) -> tuple[F32, tuple[Charge, ...]]:
     """Minus the sum over chunks of clipped gradients, plus Gaussian noise of noise_multiplier * clip_bound.
 

@@ -9,7 +9,7 @@ from penchant.types import F32, I32
 
 
 def head_update(
-    model: InterestModel, history: I32, *, layout: TensorLayout, settings: TrainingSettings, negatives: torch.Tensor | None
+    model: InterestModel, history: I32, *, layout: TensorLayout, settings: TrainingSettings, negatives: torch.Tensor
 ) -> F32:
     """Weights after `settings.local_steps` steps of gradient descent minus weights before.
 

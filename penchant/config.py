@@ -17,7 +17,7 @@ class ModelSettings(Settings):
     width: int = Field(default=64, ge=1, le=1024)
     """Numbers that describe an interest: the head maps item vectors to this many."""
 
-    half_lives: tuple[float, ...] = (1.0, 4.0, 16.0, 64.0)
+    half_lives: tuple[float, ...] = (6.6,)
     """Initial half-lives of the history's memory, in events; each owns an equal share of `width`."""
 
     adapter_rank: int = Field(default=4, ge=1)

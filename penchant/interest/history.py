@@ -21,14 +21,18 @@ class DecayHistory(nn.Module):
         self._group_width = width // len(half_lives)
 
     def forward(self, events: Tensor) -> Tensor:
+        return self.average(events, self.rate_logits)
+
+    def average(self, events: Tensor, rate_logits: Tensor) -> Tensor:
+        """As `forward`, with the rates given: float32[groups], or float32[n, groups] for each row its own."""
         length = events.shape[1]
-        rates = torch.sigmoid(self.rate_logits)
         ages = torch.arange(length, device=events.device)
         ages = (ages[:, None] - ages[None, :]).to(events.dtype)
-        weights = torch.exp(torch.log(rates)[:, None, None] * ages.clamp(min=0)) * (ages >= 0)
-        weights = weights / weights.sum(dim=2, keepdim=True)
-        groups = events.unflatten(2, (-1, self._group_width))
-        return torch.einsum("gts,nsgw->ntgw", weights, groups).flatten(2)
+        log_rates = nn.functional.logsigmoid(rate_logits)[..., None, None]
+        weights = torch.exp(log_rates * ages.clamp(min=0)) * (ages >= 0)
+        weights = weights / weights.sum(dim=-1, keepdim=True)
+        groups = events.unflatten(2, (-1, self._group_width)).transpose(1, 2)
+        return (weights @ groups).transpose(1, 2).flatten(2)
 
     def half_lives(self) -> list[float]:
         """The learned half-lives, in events."""

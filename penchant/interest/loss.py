@@ -4,24 +4,33 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
-
-from penchant.interest.model import InterestModel
 
 
-def next_item_loss(model: InterestModel, interest: Tensor, targets: Tensor, negatives: Tensor | None) -> Tensor:
-    """Softmax cross-entropy of each target against the catalogue, or against negatives that stand for it.
+def softmax_loss(right: Tensor, wrong: Tensor, excluded: Tensor, *, n_items: int) -> Tensor:
+    """Cross-entropy of the right item's score against the scores of wrong ones.
 
-    interest: float32[..., dimension]; targets: int64[...]; negatives: int64[c], drawn evenly from the catalogue, or None.
-    Returns float32[...]. A negative that equals a row's own target is left out of that row, and nothing else is: to
-    leave out more (say, what the person saw) would tell the model which items are the held-out ones.
+    right: float32[n, length]; wrong: float32[n, length, c]; excluded: bool[n, c], negatives that are no wrong answer for
+    sample n.  Returns float32[n, length].
     Negatives count as the whole catalogue would in expectation (the logQ correction for an even draw).
     Source: Bengio and Senécal 2008; Yi et al. 2019 (RecSys).
     """
-    if negatives is None:
-        scores = model.scores(interest)
-        return F.cross_entropy(scores.flatten(0, -2), targets.flatten(), reduction="none").view(targets.shape)
-    wrong = model.scores(interest, negatives) + math.log((model.n_items - 1) / len(negatives))
-    wrong = wrong.masked_fill(targets.unsqueeze(-1) == negatives, -torch.inf)
-    right = (interest * model.item_vectors[targets]).sum(-1, keepdim=True)
-    return torch.logsumexp(torch.cat([right, wrong], dim=-1), dim=-1) - right.squeeze(-1)
+    weighed = wrong + logq_correction(wrong.shape[-1], n_items)
+    weighed = weighed.masked_fill(excluded[:, None], -torch.inf)
+    return torch.logsumexp(torch.cat([right.unsqueeze(-1), weighed], dim=-1), dim=-1) - right
+
+
+def logq_correction(n_negatives: int, n_items: int) -> float:
+    """What to add to a negative's score so that it stands for its share of the catalogue: 0 for the whole."""
+    return math.log(max(n_items - 1, 1) / max(n_negatives - (n_negatives == n_items), 1))
+
+
+def own_targets(targets: Tensor, counted: Tensor, negatives: Tensor, *, n_items: int) -> Tensor:
+    """Which negatives are among a sample's own targets: bool[n, c].
+
+    targets: int64[n, length]; counted: bool[n, length], false for padding; negatives: int64[c].
+    A sample is a history (unit none or user) or one chunk (event). Nothing else may be excluded: leaving out what the
+    person did elsewhere, the held-out items among it, would teach the model which items those are.
+    """
+    marked = torch.zeros(len(targets), n_items + 1, dtype=torch.bool, device=targets.device)
+    marked = marked.scatter(1, torch.where(counted, targets, n_items), True)
+    return marked[:, negatives]

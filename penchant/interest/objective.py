@@ -1,9 +1,9 @@
-"""What training minimises, for one person or for a stack of them: the same code on a device and in a simulation."""
+"""What training minimises, for one sample or a stack of them: the same on a device and in a simulation."""
 
 import torch
 from torch import Tensor, nn
 
-from penchant.interest.loss import next_item_loss
+from penchant.interest.loss import own_targets, softmax_loss
 from penchant.interest.model import InterestModel
 from penchant.types import NO_ITEM
 
@@ -11,7 +11,7 @@ from penchant.types import NO_ITEM
 class HistoryLoss(nn.Module):
     """Mean next-item loss of each history over its own events, so that each person weighs the same.
 
-    events: int64[n, length], padded on the right; lengths: int64[n]; negatives: int64[c] or None for the catalogue.
+    events: int64[n, length], padded on the right; lengths: int64[n]; negatives: int64[c].
     personal: through the adapter.  Returns float32[n]; a history of fewer than two events gives 0.
     """
 
@@ -20,10 +20,9 @@ class HistoryLoss(nn.Module):
         self.model = model
         self.personal = personal
 
-    def forward(self, events: Tensor, lengths: Tensor, negatives: Tensor | None) -> Tensor:
-        interest = self.model(events[:, :-1], personal=self.personal)
-        losses = next_item_loss(self.model, interest, events[:, 1:], negatives)
-        counted = torch.arange(losses.shape[1], device=losses.device) < lengths[:, None] - 1
+    def forward(self, events: Tensor, lengths: Tensor, negatives: Tensor) -> Tensor:
+        counted = torch.arange(events.shape[1] - 1, device=events.device) < lengths[:, None] - 1
+        losses = _losses(self.model, events, counted, negatives, personal=self.personal)
         return (losses * counted).sum(1) / counted.sum(1).clamp(min=1)
 
 
@@ -37,7 +36,18 @@ class ChunkLoss(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, chunks: Tensor, negatives: Tensor | None) -> Tensor:
-        items = chunks.clamp(min=0)
-        losses = next_item_loss(self.model, self.model(items[:, :-1]), items[:, 1:], negatives)
-        return losses.mean(1) * (chunks[:, 0] != NO_ITEM)
+    def forward(self, chunks: Tensor, negatives: Tensor) -> Tensor:
+        whole = chunks[:, :1] != NO_ITEM
+        losses = _losses(self.model, chunks.clamp(min=0), whole.expand(-1, chunks.shape[1] - 1), negatives)
+        return losses.mean(1) * whole[:, 0]
+
+
+def _losses(
+    model: InterestModel, items: Tensor, counted: Tensor, negatives: Tensor, *, personal: bool = False
+) -> Tensor:
+    """float32[n, length - 1]: each item but the first, predicted from those before it."""
+    interest = model(items[:, :-1], personal=personal)
+    targets = items[:, 1:]
+    right = (interest * model.item_vectors[targets]).sum(-1)
+    excluded = own_targets(targets, counted, negatives, n_items=model.n_items)
+    return softmax_loss(right, model.scores(interest, negatives), excluded, n_items=model.n_items)

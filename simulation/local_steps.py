@@ -1,0 +1,42 @@
+"""Several local steps: each client's head moves on its own, so each needs its own copy."""
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad, vmap
+
+from penchant.client.app import ClientPlan
+from penchant.interest import HistoryLoss
+from penchant.privacy.clip import clip
+from penchant.simulation.closed_form import ProjectedCatalogue, Tensors
+from penchant.types import Unit
+
+_CLIENTS_AT_ONCE = 24
+
+
+def updates_of_many_steps(
+    plan: ClientPlan, catalogue: ProjectedCatalogue, events: Tensor, counted: Tensor
+) -> Tensor:
+    """Sum over people of (weights after the local steps - weights before), each clipped under `user`: float64[n_shared]."""
+    lengths = counted.sum(1) + 1
+    total = torch.zeros(plan.shared.size, dtype=torch.float64)
+    for part, own in zip(events.split(_CLIENTS_AT_ONCE), lengths.split(_CLIENTS_AT_ONCE), strict=True):
+        updates = _updates(plan, catalogue, part, own)
+        if plan.guarantee.unit is Unit.USER:
+            updates = torch.from_numpy(clip(updates.numpy(), bound=plan.guarantee.clip_bound).values.copy())
+        total += updates.double().sum(0)
+    return total
+
+
+def _updates(plan: ClientPlan, catalogue: ProjectedCatalogue, events: Tensor, lengths: Tensor) -> Tensor:
+    loss = HistoryLoss(plan.model)
+
+    def loss_of_person(weights: Tensors, history: Tensor, length: Tensor) -> Tensor:
+        named = {f"model.{name}": values for name, values in weights.items()}
+        result: Tensor = functional_call(loss, named, (history[None], length[None], catalogue.negatives))
+        return result.sum()
+
+    weights = {name: values.expand(len(events), *values.shape) for name, values in catalogue.head.items()}
+    for _ in range(plan.training.local_steps):
+        gradients = vmap(grad(loss_of_person))(weights, events, lengths)
+        weights = {n: w - plan.training.local_learning_rate * gradients[n] for n, w in weights.items()}
+    return torch.cat([(weights[n] - catalogue.head[n]).flatten(1) for n in plan.shared.names], dim=1)

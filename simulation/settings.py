@@ -1,0 +1,118 @@
+"""The settings of one run: a TOML recipe, flags on top, every default written down."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from penchant.config import (
+    FederationSettings,
+    ModelSettings,
+    OptimizerSettings,
+    PrivacySettings,
+    Settings,
+    TrainingSettings,
+)
+from penchant.encoders import EncoderSettings
+from penchant.errors import BadInput
+from penchant.types import NoiseAt, Sampling, Unit
+
+
+class EngineName(StrEnum):
+    """What trains the clients of a simulation."""
+
+    COHORT = "cohort"
+    CLIENT = "client"
+
+
+class RunSettings(Settings):
+    """Everything that decides a run's result, the data set's content apart."""
+
+    data: str = "movielens-100k"
+    """A known data set, or the path of your own."""
+
+    seed: int = Field(default=0, ge=0)
+    """Decides initial weights, negatives and simulated cohorts. Never the noise, unless it is asked to be reproducible."""
+
+    engine: EngineName = EngineName.COHORT
+    """cohort (all clients of a round as stacked tensors) or client (one ClientApp each, as on a device)."""
+
+    evaluate_every: int = Field(default=5, ge=0)
+    """Rounds between two looks at the validation items (simulation only); 0 looks once, at the end."""
+
+    threads: int = Field(default=2, ge=1)
+    """Threads for tensor operations."""
+
+    encoder: EncoderSettings = EncoderSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    federation: FederationSettings = FederationSettings()
+    privacy: PrivacySettings = PrivacySettings()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "RunSettings":
+        privacy, training = self.privacy, self.training
+        if privacy.unit is Unit.EVENT and training.local_steps != 1:
+            raise ValueError("training.local_steps must be 1 where the unit is event: each step would be a release")
+        if privacy.noise_at is NoiseAt.CLIENT and self.federation.sampling is Sampling.POISSON:
+            raise ValueError("a client that adds its own noise gains nothing from poisson sampling; use fixed or all")
+        if privacy.unit is not Unit.NONE and privacy.epsilon is None and privacy.noise_multiplier is None:
+            raise ValueError("give privacy.epsilon or privacy.noise_multiplier")
+        return self
+
+
+def load_settings(recipe: Path | None, overrides: Mapping[str, Any], assignments: Sequence[str] = ()) -> RunSettings:
+    """A recipe, then flags (dotted keys; None is not given), then `--set key=value` texts, the later over the earlier.
+
+    Raises: BadInput naming the file and key, what was given and what would do.
+    """
+    merged = _read(recipe) if recipe else {}
+    for key, value in overrides.items():
+        if value is not None:
+            _assign(merged, key, value)
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        if not separator:
+            raise BadInput(f"--set {assignment}: expected key=value, for instance --set model.width=32")
+        _assign(merged, key.strip(), _value(text.strip()))
+    return validated(merged, source=str(recipe or "settings"))
+
+
+def validated(record: Mapping[str, Any], *, source: str) -> RunSettings:
+    """Raises: BadInput with one line for each setting that is wrong."""
+    try:
+        return RunSettings.model_validate(record)
+    except ValidationError as error:
+        lines = [f"{source}: {'.'.join(map(str, e['loc'])) or 'settings'} = {e['input']!r}: {e['msg']}" for e in error.errors()]
+        raise BadInput("\n".join(line if len(line) < 400 else line.split(" = ")[0] + ": " + line.rsplit(": ", 1)[1] for line in lines)) from error
+
+
+def _read(recipe: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(recipe.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(f"{recipe}: no such recipe") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{recipe}: not TOML ({error})") from error
+
+
+def _assign(settings: dict[str, Any], key: str, value: Any) -> None:
+    *groups, name = key.split(".")
+    for group in groups:
+        settings = settings.setdefault(group, {})
+        if not isinstance(settings, dict):
+            raise BadInput(f"{key}: {group} is not a group of settings")
+    settings[name] = value
+
+
+def _value(text: str) -> Any:
+    if text in ("null", "none", ""):
+        return None
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text

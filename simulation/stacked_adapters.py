@@ -1,0 +1,50 @@
+"""The personal adapters of many people, trained together; each sees only the own history."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from penchant.client.app import ClientPlan
+from penchant.interest.loss import own_targets, softmax_loss
+from penchant.simulation.closed_form import ProjectedCatalogue
+from penchant.types import F32
+
+
+def train_stacked_adapters(
+    catalogue: ProjectedCatalogue, adapters: F32, events: Tensor, counted: Tensor, *, plan: ClientPlan, steps: int
+) -> F32:
+    """float32[n, n_personal] after `steps` gradient steps on each person's mean next-item loss, the head held fixed."""
+    layout, training = plan.personal, plan.training
+    items, targets = events[:, :-1], events[:, 1:]
+    states = catalogue.states(items)
+    excluded = own_targets(targets, counted, catalogue.negatives, n_items=catalogue.model.n_items)
+    weight = counted / counted.sum(1, keepdim=True).clamp(min=1)
+    flat = torch.from_numpy(adapters)
+    for _ in range(steps):
+        flat = flat.detach().requires_grad_()
+        sizes = [int(np.prod(shape)) for _, shape in layout.shapes]
+        own = {
+            name: part.reshape(-1, *shape)
+            for (name, shape), part in zip(layout.shapes, flat.split(sizes, dim=1), strict=True)
+        }
+        right, wrong = _scores(catalogue, own, states, targets)
+        losses = softmax_loss(right, wrong, excluded, n_items=catalogue.model.n_items)
+        (gradient,) = torch.autograd.grad((losses * weight).sum(), flat)
+        flat = flat.detach() - training.adapter_learning_rate * (
+            gradient + training.adapter_weight_decay * flat.detach()
+        )
+    trained: F32 = flat.detach().numpy()
+    return trained
+
+
+def _scores(
+    catalogue: ProjectedCatalogue, own: dict[str, Tensor], states: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Scores of targets [n, length] and negatives [n, length, c] through each person's adapter."""
+    negatives, vectors = catalogue.negatives, catalogue.model.item_vectors
+    moved = states + own["personal.user"][:, None]
+    low = moved @ own["personal.down"]
+    right = (moved * catalogue.outputs[targets]).sum(-1) + catalogue.bias[targets]
+    right = right + (low * (vectors[targets] @ own["personal.up"].transpose(1, 2))).sum(-1)
+    wrong = moved @ catalogue.outputs[negatives].T + catalogue.bias[negatives]
+    return right, wrong + low @ (own["personal.up"] @ vectors[negatives].T)
