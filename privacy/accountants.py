@@ -14,9 +14,9 @@ from math import isfinite
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
-from dp_accounting import GaussianDpEvent, NeighboringRelation, PoissonSampledDpEvent  # type: ignore[import-untyped]
-from dp_accounting.pld import PLDAccountant as _LossDistribution  # type: ignore[import-untyped]
-from opacus.accountants import PRVAccountant as _OpacusPRV  # type: ignore[import-untyped]
+from dp_accounting import GaussianDpEvent, NeighboringRelation, PoissonSampledDpEvent
+from dp_accounting.pld import PLDAccountant as _LossDistribution
+from opacus.accountants import PRVAccountant as _OpacusPRV
 from opacus.accountants import RDPAccountant as _OpacusRDP
 
 from penchant.errors import BadInput

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from math import exp, floor, isfinite, log, sqrt
 from typing import Final
 
-from scipy.optimize import brentq  # type: ignore[import-untyped]
-from scipy.stats import norm  # type: ignore[import-untyped]
+from scipy.optimize import brentq
+from scipy.stats import norm
 
 from penchant.errors import BadInput, BudgetExceeded
 from penchant.privacy.accountants import PLDAccountant, checked_delta

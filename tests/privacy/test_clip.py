@@ -18,7 +18,7 @@ _bounds = st.floats(1e-6, 1e6)
 
 
 def _norms(values: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(np.atleast_2d(values).astype(np.float64), axis=1)
+    return np.asarray(np.linalg.norm(np.atleast_2d(values).astype(np.float64), axis=1))
 
 
 @given(rows=_rows, bound=_bounds)
