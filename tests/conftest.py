@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 
 from penchant.behaviours import gather
+from penchant.cache import cache_folder
 from penchant.catalogue import Catalogue, item_text
-from penchant.datasets import Dataset, cache_folder, fetch, load
+from penchant.datasets import Dataset, fetch, load
 from penchant.types import KINDS, Kind
 
 _FILMS = (

@@ -37,6 +37,15 @@ class Checked:
     kept: pl.DataFrame
     bad: tuple[BadRow, ...]
 
+    def counts(self) -> dict[str, str | int]:
+        """The file, what it holds, its data rows and how many of them can be kept."""
+        return {
+            "file": str(self.table.path),
+            "holds": self.table.schema.role,
+            "rows": self.table.frame.height,
+            "kept": self.kept.height,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
@@ -53,6 +62,22 @@ class Inspection:
     @property
     def bad(self) -> tuple[BadRow, ...]:
         return tuple(row for file in self.files for row in file.bad)
+
+    def would_keep(self) -> dict[str, int]:
+        """Counts without the bad rows. n_users_tested: people with at least two items, one of which can be test."""
+        events = self._events()
+        items = events.group_by("user_id").agg(pl.col("item_id").n_unique())["item_id"]
+        return {
+            "n_users": len(items),
+            "n_users_tested": int((items >= 2).sum()),
+            "n_items": events["item_id"].n_unique(),
+            "n_events": events.height,
+        }
+
+    def _events(self) -> pl.DataFrame:
+        """The interactions that can be kept: good ones with an item whose own row is good."""
+        events = self.interactions.kept
+        return events if self.items is None else events.join(self.items.kept, on="item_id", how="semi")
 
 
 def inspect(tables: Tables, *, now: float | None = None) -> Inspection:

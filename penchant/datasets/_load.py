@@ -13,8 +13,9 @@ from penchant.catalogue import Catalogue
 from penchant.datasets._assemble import behaviours, catalogue, catalogue_of_ids, user_ids
 from penchant.datasets._cache import dataset_folder
 from penchant.datasets._checks import Inspection, inspect
-from penchant.datasets._folder import read_tables
-from penchant.datasets._known import KNOWN, KnownDataset
+from penchant.datasets._core import k_core
+from penchant.datasets._folder import Tables, read_tables
+from penchant.datasets._known import KNOWN
 from penchant.datasets._people import people
 from penchant.errors import BadInput, EnvironmentMissing
 
@@ -42,38 +43,43 @@ class Dataset:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def load(name_or_path: str, *, cache: Path | None = None) -> Dataset:
+def load(
+    name_or_path: str, *, cache: Path | None = None, min_user_events: int = 0, min_item_events: int = 0
+) -> Dataset:
     """Load a known data set from the cache, or your own from a folder or file.
 
+    min_user_events, min_item_events: keep only that core of the events; the catalogue stays whole. 0 keeps all.
     Rules: rows equal in person, item, time and kind count once, the first is kept; an item at different times is so
     many events; a person with one event stays, for training only; any other bad row stops the loading.
     Raises: BadInput for bad rows or unusable files; EnvironmentMissing when a known data set was not fetched yet.
     """
+    tables, name, source = _read(name_or_path, cache)
+    inspection = inspect(tables)
+    _refuse_bad_rows(inspection)
+    kept = inspection.interactions.kept
+    events = k_core(kept, min_user_events=min_user_events, min_item_events=min_item_events)
+    items = catalogue_of_ids(kept) if inspection.items is None else catalogue(inspection.items.kept)
+    users = user_ids(events)
+    groups = {} if inspection.users is None else people(users, inspection.users.kept)
+    return Dataset(name, items, behaviours(events, users, items), groups, source)
+
+
+def _read(name_or_path: str, cache: Path | None) -> tuple[Tables, str, str]:
+    """The tables, the name and the source."""
     known = KNOWN.get(name_or_path)
-    if known is not None:
-        return _load_known(known, cache)
-    path = Path(name_or_path)
-    if not path.exists():
-        raise BadInput(f"{name_or_path}: no such file or folder, nor a known data set ({', '.join(KNOWN)})")
-    return _dataset(path.stem, inspect(read_tables(path)), source=str(path))
-
-
-def _load_known(known: KnownDataset, cache: Path | None) -> Dataset:
+    if known is None:
+        path = Path(name_or_path)
+        if not path.exists():
+            raise BadInput(
+                f"{name_or_path}: no such file or folder, nor a known data set ({', '.join(KNOWN)})"
+            )
+        return read_tables(path), path.stem, str(path)
     folder = dataset_folder(known.name, cache)
     if not folder.is_dir():
         raise EnvironmentMissing(
             f"{known.name} is not on this machine yet; run `penchant data get {known.name}`"
         )
-    return _dataset(known.name, inspect(known.amend(read_tables(folder))), source=known.source)
-
-
-def _dataset(name: str, inspection: Inspection, *, source: str) -> Dataset:
-    _refuse_bad_rows(inspection)
-    events = inspection.interactions.kept
-    items = catalogue_of_ids(events) if inspection.items is None else catalogue(inspection.items.kept)
-    users = user_ids(events)
-    groups = {} if inspection.users is None else people(users, inspection.users.kept)
-    return Dataset(name, items, behaviours(events, users, items), groups, source)
+    return known.amend(read_tables(folder)), known.name, known.source
 
 
 def _refuse_bad_rows(inspection: Inspection) -> None:
