@@ -1,10 +1,15 @@
 """The command line. One command, one module; this package only joins them."""
 
-from penchant.cli import _app, _main
-from penchant.cli import data as _data  # noqa: F401
-
-# Importing a command's module adds it to the application. One line each, in the order of `penchant --help`.
-from penchant.cli import doctor as _doctor  # noqa: F401
+from penchant.cli import (  # noqa: F401 - importing a command's module adds it to the application
+    _app,
+    _main,
+    baselines,
+    data,
+    doctor,
+    evaluate,
+    recommend,
+    simulate,
+)
 
 app = _app.app
 main = _main.main
