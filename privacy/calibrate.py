@@ -15,6 +15,8 @@ from penchant.types import Unit
 _LEAST_NOISE: Final = 0.05
 _MOST_NOISE: Final = 1e6
 _MOST_ROUNDS: Final = 1_000_000
+_LEAST_RATE: Final = 1e-6
+_MOST_RATE: Final = 1 - 1e-9
 _STEP: Final = 1 + 2e-5
 
 
@@ -76,6 +78,30 @@ def rounds_for(epsilon: float, *, delta: float, noise_multiplier: float, rate: f
         return _largest(fits)
     rounds = min(floor((gaussian_loss_for(epsilon, delta=delta) * noise_multiplier) ** 2) + 1, _MOST_ROUNDS)
     return rounds if fits(rounds) else rounds - 1
+
+
+def rate_for(epsilon: float, *, delta: float, rounds: int, noise_multiplier: float) -> float:
+    """The largest rate of Poisson sampling, within 0.01%, that stays within `epsilon`; 1 where everybody may join.
+
+    Raises: BadInput for a value out of range; BudgetExceeded where one person in a million is too many.
+    """
+    _check(epsilon, delta)
+    if epsilon_of(noise_multiplier, delta=delta, rounds=rounds) <= epsilon:
+        return 1.0
+
+    def excess(log_rate: float) -> float:
+        return log(epsilon_of(noise_multiplier, delta=delta, rounds=rounds, rate=exp(log_rate)) / epsilon)
+
+    if excess(log(_LEAST_RATE)) > 0:
+        enough = noise_multiplier_for(epsilon, delta=delta, rounds=rounds, rate=_LEAST_RATE)
+        raise BudgetExceeded(
+            f"noise multiplier {noise_multiplier} over {rounds} rounds passes epsilon {epsilon} for any cohort;"
+            f" the smallest cohorts need {enough:.3f}"
+        )
+    rate = exp(brentq(excess, log(_LEAST_RATE), log(_MOST_RATE), xtol=2e-5))
+    while epsilon_of(noise_multiplier, delta=delta, rounds=rounds, rate=rate) > epsilon:
+        rate /= _STEP
+    return rate
 
 
 def gaussian_loss_for(epsilon: float, *, delta: float) -> float:
