@@ -7,6 +7,7 @@ from penchant.cli import (  # noqa: F401 - importing a command's module adds it 
     data,
     doctor,
     evaluate,
+    plan,
     recommend,
     simulate,
 )
