@@ -51,6 +51,11 @@ class Charge:
     result: str | None = None
 
     @property
+    def terms(self) -> tuple[PrivacyEvent, frozenset[str] | None, bool]:
+        """What would have to be the same for two draws to be one."""
+        return self.event, self.people, self.reproducible
+
+    @property
     def went_out(self) -> bool:
         return self.state in (State.RELEASED, State.PUBLISHED)
 

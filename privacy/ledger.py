@@ -121,26 +121,31 @@ class Ledger:
         people: Sequence[str] | None = None,
         purpose: str = "update",
     ) -> Charge:
-        """The charge under which a round goes on after a crash; a new one where there is none that may be
-        used.
+        """The charge under which a round's noise may be drawn, after a crash or for the first time.
 
-        - Persisted or later: that charge. Its noised value exists; publish the one with digest `result`, draw
-          nothing.
-        - Reserved, and no noised value can have left: that charge again. Noise at the server that was never
-          persisted was only ever in memory; reproducible noise comes out the same.
-        - Reserved, and a value may have left (noise at the clients), or the terms changed: aborted, still
-          counted, and charged anew.
+        A value that was persisted and is still there needs no draw: mark its charge released and publish it. Otherwise:
+
+        - Never reserved: a new charge.
+        - Reserved or persisted with reproducible noise: that charge again, for the value comes out the same.
+        - Reserved, noise at the server: that charge again, for the noise was only ever in memory.
+        - Reserved with noise at the clients (noised values may have left), persisted and lost, or the terms changed:
+          aborted, still counted, and charged anew.
+
+        Raises: CheckFailed where the round was released before; BudgetExceeded.
         """
         named = None if people is None else frozenset(people)
         wanted = Charge(0, self.run_id, round_, event, purpose, named, reproducible)
-        for charge in reversed(self.charges.of_round(wanted)):
-            if charge.state is State.RESERVED:
-                same = (charge.event, charge.people, charge.reproducible) == (event, named, reproducible)
-                if same and (reproducible or noise_at is NoiseAt.SERVER):
-                    return charge
-                self.aborted(charge.id, reason="resumed on other terms, or noised values may have left")
-            elif charge.state is not State.ABORTED:
+        for charge in self.charges.of_round(wanted):
+            if charge.state is State.ABORTED:
+                continue
+            same = charge.terms == wanted.terms
+            if same and (reproducible or (charge.state is State.RESERVED and noise_at is NoiseAt.SERVER)):
                 return charge
+            if charge.went_out:
+                raise CheckFailed(
+                    f"{self.path}: round {round_} was released before; it cannot be drawn again"
+                )
+            self.aborted(charge.id, reason="the noised value is lost, may have left, or the terms changed")
         return self.reserve(
             round_, event, budget=budget, reproducible=reproducible, people=people, purpose=purpose
         )

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from penchant.types import NoiseAt, Unit
 
 EVENT = GaussianSum(4.65, Unit.USER)
 BUDGET = Budget(8.0, 1e-5)
+TERMS: dict[str, Any] = {"budget": BUDGET, "reproducible": False}
 STEPS = ["reserved", "drawn", "stored", "persisted", "released", "sent", "published"]
 
 
@@ -29,8 +31,8 @@ def _charges(path: Path) -> Charges:
     return Charges(read_ledger(path / "ledger.sqlite"))
 
 
-def _reserve(ledger: Ledger, round_: int, **terms: object) -> Charge:
-    return ledger.reserve(round_, EVENT, **{"budget": BUDGET, "reproducible": False, **terms})  # type: ignore[arg-type]
+def _reserve(ledger: Ledger, round_: int, **terms: Any) -> Charge:
+    return ledger.reserve(round_, EVENT, **{**TERMS, **terms})
 
 
 def _finish(ledger: Ledger, charge: Charge) -> None:
@@ -136,9 +138,10 @@ def _server(path: Path, rounds: int, die_at: tuple[int, str] | None, noise_at: N
                 if die_at == (now, step):
                     os.kill(os.getpid(), signal.SIGKILL)
 
-            charge = ledger.resume(round_, EVENT, budget=BUDGET, reproducible=False, noise_at=noise_at)
-            reach("reserved")
             stored = path / f"value-{round_}"
+            kept = [c for c in ledger.charges.all() if c.round == round_ and c.result is not None]
+            charge = kept[-1] if kept else ledger.resume(round_, EVENT, noise_at=noise_at, **TERMS)
+            reach("reserved")
             if charge.state is State.RESERVED:
                 value = f"{round_}:{os.urandom(8).hex()}"
                 reach("drawn")
@@ -230,6 +233,21 @@ def test_after_a_crash_a_changed_round_is_charged_on_its_new_terms(tmp_path: Pat
         charge = ledger.resume(1, other, budget=BUDGET, reproducible=False, noise_at=NoiseAt.SERVER)
         assert charge.event == other
         assert sorted(event.noise_multiplier for event in ledger.charges.spent()) == [4.65, 5.0]
+
+
+@pytest.mark.parametrize("noise_at", list(NoiseAt))
+def test_a_persisted_value_that_is_lost_is_drawn_again_at_a_new_charge(
+    tmp_path: Path, noise_at: NoiseAt
+) -> None:
+    with _ledger(tmp_path) as ledger:
+        lost = _reserve(ledger, 1)
+        ledger.persisted(lost.id, "00" * 32)
+        again = ledger.resume(1, EVENT, noise_at=noise_at, **TERMS)
+        assert again.id != lost.id
+        assert len(ledger.charges.spent()) == 2
+        _finish(ledger, again)
+        with pytest.raises(CheckFailed, match="cannot be drawn again"):
+            ledger.resume(1, EVENT, noise_at=noise_at, **TERMS)
 
 
 def test_reproducible_noise_of_clients_comes_out_the_same_and_is_charged_once(tmp_path: Path) -> None:
