@@ -1,6 +1,7 @@
 """What people did: private, one contiguous block a person, in the order of time."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -73,7 +74,7 @@ class Behaviours:
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) over every column."""
-        seal = hashlib.sha256("\n".join(self.user_ids).encode())
+        seal = hashlib.sha256(json.dumps(self.user_ids).encode())
         for column in (self.offsets, self.items, self.at, self.values, self.kinds):
             seal.update(np.ascontiguousarray(column).data)
         return seal.hexdigest()

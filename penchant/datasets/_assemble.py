@@ -57,8 +57,6 @@ def _in_order(names: pl.Series) -> tuple[str, ...]:
 
 
 def _text(items: pl.DataFrame, name: str) -> list[str]:
-    return (
-        items[name].fill_null("").str.strip_chars().to_list()
-        if name in items.columns
-        else [""] * items.height
-    )
+    if name not in items.columns:
+        return [""] * items.height
+    return items[name].cast(pl.String).fill_null("").str.strip_chars().to_list()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from penchant.datasets._cache import dataset_folder
@@ -41,19 +42,24 @@ def fetch(name: str, *, accepted_terms: bool, cache: Path | None = None) -> Path
 
 
 def _download(wanted: KnownDataset, folder: Path) -> Path:
+    if find_spec("pip") is None:
+        raise EnvironmentMissing("pip is not installed in this environment; run `python -m ensurepip`")
     requirement = f"{wanted.package}=={wanted.version}"
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
-    run = subprocess.run(
-        [*pip, "--dest", str(folder), requirement], capture_output=True, text=True, check=False
-    )
+    command = [*pip, "--dest", str(folder), requirement]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
     if run.returncode != 0 or not wheels:
-        said = run.stderr.strip().splitlines()
         raise EnvironmentMissing(
-            f"cannot fetch {requirement} ({said[-1] if said else 'pip said nothing'}); connect to a package index, or "
-            f"put the wheel into a folder and set PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER"
+            f"cannot fetch {requirement} ({_reason(run.stderr)}); connect to a package index, or put the wheel into a "
+            f"folder and set PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER"
         )
     return wheels[0]
+
+
+def _reason(said: str) -> str:
+    errors = [line for line in said.splitlines() if line.startswith("ERROR")]
+    return errors[-1] if errors else said.strip() or "pip said nothing"
 
 
 def _check(wheel: Path, wanted: KnownDataset) -> None:
