@@ -1,6 +1,7 @@
 # What a newcomer needs. Each target sets up what it uses; a second call reuses it.
 PYTHON ?= python3
 BIN := .venv/bin
+EVERYTHING := '.[dev,ray]'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -37,7 +38,7 @@ clean: ## Remove the environment, builds and caches (runs stay)
 	touch $@
 
 .venv/developer: pyproject.toml constraints.txt
-	$(call install,'.[dev,ray]')
+	$(call install,$(EVERYTHING))
 	touch .venv/user $@
 
 define install
