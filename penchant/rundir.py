@@ -60,6 +60,11 @@ class RunDirectory:
         return self.root / "shared.safetensors"
 
     @property
+    def basis_path(self) -> Path:
+        """The basis of the item vectors that the head was trained on: it travels with the head."""
+        return self.root / "basis.safetensors"
+
+    @property
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
 

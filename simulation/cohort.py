@@ -1,6 +1,6 @@
 """The cohort engine: a round's clients trained together as stacked tensors, computing what each would on a device."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from penchant.simulation.local_steps import updates_of_many_steps
 from penchant.simulation.stacked_adapters import train_stacked_adapters
 from penchant.simulation.stores import StackedStores
 from penchant.strategies.wire import SummedUpdate, TrainRequest, read_request, update_content
-from penchant.types import F64, I32, NO_ITEM, Unit
+from penchant.types import F32, F64, I32, NO_ITEM, Unit
 
 _EVENTS_AT_ONCE = 4096
 """Positions in one stack: small enough for the processor's cache, large enough for its matrix units."""
@@ -31,8 +31,8 @@ _NORM_FLOOR = 1e-6
 class CohortEngine:
     """Answers one request for many people at once."""
 
-    def __init__(self, plan: ClientPlan, histories: Sequence[I32], stores: StackedStores, noise: NoiseSource) -> None:
-        """histories: int32[n_events] each, in order of time.  noise: where clients add their own."""
+    def __init__(self, plan: ClientPlan, histories: Sequence[I32], stores: StackedStores, noise: Callable[[int], NoiseSource]) -> None:
+        """histories: int32[n_events] each, in order of time.  noise: round -> the clients' own noise."""
         self._plan = plan
         self._histories = histories
         self._stores = stores
@@ -41,25 +41,26 @@ class CohortEngine:
     def answer(self, request: TrainRequest) -> SummedUpdate:
         """Train `request.people` on the head; keep their adapters; return the sum of what they would have sent."""
         plan = self._plan
-        negatives = round_negatives(
-            plan.model.n_items, plan.training.negatives, seed=plan.seed, round_=request.round
-        )
-        head = {n: torch.from_numpy(np.array(v)) for n, v in plan.shared.unflatten(request.head).items()}
-        catalogue = ProjectedCatalogue.of(plan.model, head, negatives)
+        catalogue = self._project(request.head, request.round)
         total = self._sum_of_updates(catalogue, request.people)
         if plan.guarantee.client_noise:
-            total = self._noised(total, len(request.people))
+            total = self._noised(total, len(request.people), request.round)
             for person in request.people:
                 self._stores.charge(person, plan.guarantee.noise_multiplier)
         self._train_adapters(catalogue, request.people, steps=plan.training.adapter_steps)
         return SummedUpdate(request.round, total.astype(np.float32), people=len(request.people))
 
-    def finish(self, head: Tensors, *, round_: int) -> None:
+    def finish(self, head: F32, *, round_: int) -> None:
         """What every client does with the last head: train the adapter on."""
+        catalogue = self._project(head, round_)
+        people = range(len(self._histories))
+        self._train_adapters(catalogue, people, steps=self._plan.training.final_adapter_steps)
+
+    def _project(self, head: F32, round_: int) -> ProjectedCatalogue:
         plan = self._plan
+        tensors = {n: torch.from_numpy(np.array(v)) for n, v in plan.shared.unflatten(head).items()}
         negatives = round_negatives(plan.model.n_items, plan.training.negatives, seed=plan.seed, round_=round_)
-        catalogue = ProjectedCatalogue.of(plan.model, head, negatives)
-        self._train_adapters(catalogue, range(len(self._histories)), steps=plan.training.final_adapter_steps)
+        return ProjectedCatalogue.of(plan.model, tensors, negatives)
 
     def _sum_of_updates(self, catalogue: ProjectedCatalogue, people: Sequence[int]) -> F64:
         guarantee, training = self._plan.guarantee, self._plan.training
@@ -87,11 +88,11 @@ class CohortEngine:
             return torch.full((len(gradients.items),), rate)
         return rate * (guarantee.clip_bound / (rate * gradients.norms())).clamp(max=1).nan_to_num(1.0)
 
-    def _noised(self, total: F64, people: int) -> F64:
+    def _noised(self, total: F64, people: int, round_: int) -> F64:
         """The sum of what `people` clients sent, each with its own noise: Gaussians add up to one Gaussian."""
         guarantee = self._plan.guarantee
         summed = ClippedSum(total, guarantee.clip_bound)
-        return release(summed, noise_multiplier=guarantee.noise_multiplier * people**0.5, noise=self._noise)
+        return release(summed, noise_multiplier=guarantee.noise_multiplier * people**0.5, noise=self._noise(round_))
 
     def _train_adapters(self, catalogue: ProjectedCatalogue, people: Sequence[int], *, steps: int) -> None:
         for block in self._blocks(people) if steps else ():

@@ -43,8 +43,8 @@ class RunSettings(Settings):
     evaluate_every: int = Field(default=5, ge=0)
     """Rounds between two looks at the validation items (simulation only); 0 looks once, at the end."""
 
-    threads: int = Field(default=2, ge=1)
-    """Threads for tensor operations."""
+    threads: int | None = Field(default=None, ge=1)
+    """Threads for tensor operations; null leaves it to torch (all cores, or OMP_NUM_THREADS)."""
 
     encoder: EncoderSettings = EncoderSettings()
     model: ModelSettings = ModelSettings()

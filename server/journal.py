@@ -1,0 +1,136 @@
+"""The run's journal: charge, train, persist, mark released, publish, in the order that never under-counts."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from penchant.privacy.charges import Charge, State
+from penchant.privacy.events import PrivacyEvent
+from penchant.privacy.ledger import Budget, Ledger
+from penchant.privacy.pricing import cross_checked
+from penchant.rundir import RunDirectory
+from penchant.server.checkpoints import Checkpoints, skipped_to
+from penchant.strategies import Guarantee, HeadState, RoundSummary
+
+MetricsRow = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The ledger of a private run, what it may spend, and whether its noise can be drawn again."""
+
+    ledger: Ledger
+    budget: Budget
+    reproducible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a simulation adds to a round. A deployment leaves them out.
+
+    persist: saves what else belongs to a round, before the round counts as persisted.
+    observe: measures the new head on data that a server does not have.
+    done: told of every finished round's row.
+    """
+
+    persist: Callable[[int], None] = lambda round_: None
+    observe: Callable[[HeadState], dict[str, float] | None] = lambda state: None
+    done: Callable[[MetricsRow], None] = lambda row: None
+
+
+class RunJournal:
+    """Keeps a run directory's checkpoints, ledger and metrics in step."""
+
+    def __init__(self, run: RunDirectory, guarantee: Guarantee, account: Account | None, hooks: Hooks) -> None:
+        """account: None where nothing is protected."""
+        self._run = run
+        self._guarantee = guarantee
+        self._account = account
+        self._hooks = hooks
+        self._checkpoints = Checkpoints(run.checkpoints)
+        self._charge: Charge | None = None
+        self._started = time.monotonic()
+
+    def restore(self) -> HeadState | None:
+        """Where to go on after a stop or a crash; None before the first round.
+
+        A round whose checkpoint is durable counts as done. A released round whose checkpoint is lost is passed over,
+        not released again, unless its noise can be drawn again exactly.
+        """
+        found = self._checkpoints.latest()
+        if found is None:
+            return None
+        state, digest = found
+        if self._account is not None:
+            charge = self._charge_of(state.round)
+            if charge is not None:
+                self._settle(charge, digest)
+            if not self._account.reproducible:
+                state = skipped_to(state, self._last_released())
+        return state
+
+    def charge(self, round_: int, event: PrivacyEvent | None) -> None:
+        """Reserve the round's cost. Raises: BudgetExceeded, and nothing has happened."""
+        self._started = time.monotonic()
+        if event is None or self._account is None:
+            return
+        self._charge = self._account.ledger.resume(
+            round_,
+            event,
+            budget=self._account.budget,
+            reproducible=self._account.reproducible,
+            noise_at=self._guarantee.noise_at,
+        )
+
+    def persist(self, state: HeadState, summary: RoundSummary) -> None:
+        """Make the round durable, mark it released, and record it."""
+        self._hooks.persist(state.round)
+        digest = self._checkpoints.save(state)
+        if self._charge is not None:
+            self._settle(self._charge, digest)
+        row = self._row(state, summary)
+        self._run.append_metrics(row)
+        self._hooks.done(row)
+
+    def _settle(self, charge: Charge, digest: str) -> None:
+        assert self._account is not None
+        ledger = self._account.ledger
+        if charge.state is State.RESERVED:
+            ledger.persisted(charge.id, digest)
+        if charge.state in (State.RESERVED, State.PERSISTED):
+            ledger.released(charge.id)
+        if charge.state in (State.RESERVED, State.PERSISTED, State.RELEASED):
+            ledger.published(charge.id)
+
+    def _charge_of(self, round_: int) -> Charge | None:
+        assert self._account is not None
+        charges = [c for c in self._account.ledger.charges.all() if c.round == round_ and c.state is not State.ABORTED]
+        return charges[-1] if charges else None
+
+    def _last_released(self) -> int:
+        assert self._account is not None
+        return max((c.round for c in self._account.ledger.charges.all() if c.went_out), default=0)
+
+    def _row(self, state: HeadState, summary: RoundSummary) -> MetricsRow:
+        return {
+            "round": state.round,
+            "clients": summary.admitted,
+            "refused": len(summary.refused),
+            "seconds": time.monotonic() - self._started,
+            "bytes_up": summary.bytes_up,
+            "bytes_down": summary.bytes_down,
+            "update_norm": summary.update_norm,
+            **self._spent(),
+            "validation": self._hooks.observe(state),
+        }
+
+    def _spent(self) -> dict[str, float | None]:
+        if self._account is None:
+            return {"epsilon": None, "epsilon_unamplified": None, "epsilon_limit": None}
+        priced = cross_checked(self._account.ledger.charges.spent(), delta=self._account.budget.delta)
+        return {
+            "epsilon": priced.epsilon,
+            "epsilon_unamplified": priced.epsilon_unamplified,
+            "epsilon_limit": self._account.budget.epsilon,
+        }

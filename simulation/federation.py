@@ -1,0 +1,134 @@
+"""Wires a simulated federation: the same ServerApp and strategy as a deployment, on the engine that is asked for."""
+
+from dataclasses import dataclass
+
+from flwr.app import Context, RecordDict
+from flwr.serverapp import Grid
+
+from penchant.client.app import ClientPlan, Person, client_app
+from penchant.config import PrivacySettings
+from penchant.interest import InterestModel, TensorLayout
+from penchant.privacy.calibrate import checked_delta_for, noise_multiplier_for
+from penchant.privacy.noise import CryptographicNoise, NoiseSource, ReproducibleNoise
+from penchant.server import server_app
+from penchant.simulation.cohort import CohortEngine, cohort_app
+from penchant.simulation.grid import LocalGrid
+from penchant.simulation.roster import HostedPeople, PeopleAsNodes, node_of, person_of
+from penchant.simulation.settings import EngineName, RunSettings
+from penchant.simulation.stores import StackedStores
+from penchant.simulation.world import World
+from penchant.strategies import Guarantee, HeadState, InterestStrategy, Journal, Roster
+from penchant.strategies.cohort import poisson_rate
+from penchant.types import Sampling, Unit
+
+
+def resolve_guarantee(settings: RunSettings, n_people: int) -> Guarantee:
+    """The mechanism of a run: noise calibrated to epsilon over all its rounds, unless it is given.
+
+    Raises: BadInput or BudgetExceeded where the wish cannot be met, saying what would meet it.
+    """
+    privacy, federation = settings.privacy, settings.federation
+    if privacy.unit is Unit.NONE:
+        return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, 0.0)
+    checked_delta_for(privacy.delta, people=n_people)
+    rate = poisson_rate(n_people, federation) if federation.sampling is Sampling.POISSON else None
+    return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, _noise(privacy, federation.rounds, rate), rate)
+
+
+def _noise(privacy: PrivacySettings, rounds: int, rate: float | None) -> float:
+    if privacy.noise_multiplier is not None:
+        return privacy.noise_multiplier
+    assert privacy.epsilon is not None  # RunSettings asks for one of the two
+    return noise_multiplier_for(privacy.epsilon, delta=privacy.delta, rounds=rounds, rate=rate)
+
+
+@dataclass(frozen=True)
+class Federation:
+    """People, their stores, the model, the mechanism. `train` runs the rounds; `personalise` what follows on devices."""
+
+    settings: RunSettings
+    world: World
+    model: InterestModel
+    guarantee: Guarantee
+    stores: StackedStores
+
+    @classmethod
+    def of(cls, settings: RunSettings, world: World) -> "Federation":
+        model = InterestModel(world.items.vectors, settings.model, seed=settings.seed)
+        stores = StackedStores(TensorLayout.personal(model).read(model), world.n_people)
+        return cls(settings, world, model, resolve_guarantee(settings, world.n_people), stores)
+
+    @property
+    def layout(self) -> TensorLayout:
+        return TensorLayout.shared(self.model)
+
+    def initial_state(self) -> HeadState:
+        fresh = InterestModel(self.world.items.vectors, self.settings.model, seed=self.settings.seed)
+        return HeadState.initial(self.layout.read(fresh))
+
+    def train(self, state: HeadState, journal: Journal) -> HeadState:
+        """Run the rounds that are left. Raises: BudgetExceeded before a round that may not be paid for."""
+        grid, roster = self._grid()
+        strategy = self._strategy(state, journal, roster)
+
+        def strategy_for(_: Grid) -> InterestStrategy:
+            return strategy
+
+        app = server_app(
+            strategy_for,
+            rounds=self.settings.federation.rounds,
+            deadline_seconds=self.settings.federation.round_deadline_seconds,
+        )
+        app(grid, Context(run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config={}))
+        return strategy.state
+
+    def personalise(self, state: HeadState) -> None:
+        """What each client does with the last head: train the own adapter on it. Nothing leaves."""
+        self._engine().finish(state.head, round_=state.round + 1)
+
+    def _strategy(self, state: HeadState, journal: Journal, roster: Roster) -> InterestStrategy:
+        settings = self.settings
+        return InterestStrategy(
+            state=state,
+            layout=self.layout,
+            roster=roster,
+            population=self.world.n_people,
+            federation=settings.federation,
+            optimizer=settings.optimizer,
+            guarantee=self.guarantee,
+            noise=lambda round_: self._noise("server", round_),
+            secret_sampling=self.guarantee.unit is not Unit.NONE and not settings.privacy.reproducible_noise,
+            journal=journal,
+            seed=settings.seed,
+        )
+
+    def _grid(self) -> tuple[LocalGrid, Roster]:
+        if self.settings.engine is EngineName.CLIENT:
+            people = PeopleAsNodes(self.world.n_people)
+            return LocalGrid(client_app(self._plan(), self._person), [node_of(p) for p in people.people()]), people
+        hosted = HostedPeople(self.world.n_people)
+        return LocalGrid(cohort_app(self._plan(), self._engine()), list(hosted.nodes(hosted.people()))), hosted
+
+    def _engine(self) -> CohortEngine:
+        return CohortEngine(
+            self._plan(), self.world.histories, self.stores, lambda round_: self._noise("clients", round_)
+        )
+
+    def _person(self, context: Context) -> Person:
+        person = person_of(context.node_id)
+        return Person(
+            self.world.histories[person],
+            self.stores.of(person),
+            lambda round_: self._noise(f"client-{person}", round_),
+        )
+
+    def _plan(self) -> ClientPlan:
+        privacy = self.settings.privacy
+        return ClientPlan(
+            self.model, self.settings.training, self.guarantee, privacy.epsilon, privacy.delta, self.settings.seed
+        )
+
+    def _noise(self, who: str, round_: int) -> NoiseSource:
+        if self.settings.privacy.reproducible_noise:
+            return ReproducibleNoise(self.settings.seed, who, round_)
+        return CryptographicNoise()

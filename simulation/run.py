@@ -1,0 +1,159 @@
+"""One simulated run, from settings to a run directory that can be resumed, reported and audited."""
+
+import io
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from safetensors.numpy import load_file, save
+
+from penchant.errors import BadInput, BudgetExceeded
+from penchant.evaluation import Part
+from penchant.privacy.ledger import Budget, Ledger
+from penchant.rundir import RunDirectory, write_atomically, write_json
+from penchant.server import Account, Hooks, RunJournal
+from penchant.simulation.evaluate import evaluate_run, scorer, watched
+from penchant.simulation.federation import Federation
+from penchant.simulation.record import cost, now, run_record
+from penchant.simulation.settings import RunSettings, validated
+from penchant.simulation.world import World, build_world
+from penchant.strategies import HeadState
+from penchant.types import F32, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told of progress: items encoded, each round's row."""
+
+    encoding: Callable[[int], None] = lambda items: None
+    round: Callable[[dict[str, Any]], None] = lambda row: None
+
+
+def simulate(settings: RunSettings, out: Path, *, resume: bool = False, watch: Watch | None = None) -> RunDirectory:
+    """Train, evaluate, and leave the run in `out`.
+
+    resume: go on from the last finished round of the run in `out`; the settings must be the same.
+    Raises: BadInput, BudgetExceeded (the rounds that were paid for are kept and evaluated), EnvironmentMissing.
+    """
+    watch = watch or Watch()
+    logging.getLogger("flwr").setLevel(logging.WARNING)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    run = RunDirectory(out)
+    _check_fresh(run, settings, resume=resume)
+    world = build_world(settings, encoding=watch.encoding)
+    federation = Federation.of(settings, world)
+    if not resume:
+        run.write_settings(run_record(federation))
+    with _journal(run, federation, watch) as journal:
+        state = _restored(run, federation, journal)
+        stopped: BudgetExceeded | None = None
+        try:
+            state = federation.train(state, journal)
+        except BudgetExceeded as error:
+            restored = journal.restore()
+            if restored is None:
+                raise
+            state, stopped = restored, error
+    federation.personalise(state)
+    _finish(run, federation, state)
+    if stopped is not None:
+        raise stopped
+    return run
+
+
+def load_run(run: RunDirectory) -> tuple[RunSettings, World, Federation, F32, F32]:
+    """A finished run's settings, world, federation, head (float32[n_shared]) and adapters (float32[n_people, …])."""
+    settings = validated(run.read_settings()["settings"], source=str(run.settings_path))
+    if not run.shared_path.is_file():
+        raise BadInput(f"{run.root}: the run is not finished; go on with `penchant simulate --out {run.root} --resume`")
+    world = build_world(settings)
+    federation = Federation.of(settings, world)
+    head = federation.layout.flatten(load_file(run.shared_path))
+    adapters = load_file(run.personal / "adapters.safetensors")["adapters"]
+    return settings, world, federation, head, adapters
+
+
+def _check_fresh(run: RunDirectory, settings: RunSettings, *, resume: bool) -> None:
+    exists = run.settings_path.is_file()
+    if resume and not exists:
+        raise BadInput(f"{run.root}: nothing to resume (run.json is missing); leave out --resume")
+    if exists and not resume:
+        raise BadInput(f"{run.root}: a run is here already; add --resume, or choose another --out")
+    if resume and validated(run.read_settings()["settings"], source=str(run.settings_path)) != settings:
+        raise BadInput(f"{run.root}: the settings differ from those the run was started with; use the same, or a new --out")
+
+
+@contextmanager
+def _journal(run: RunDirectory, federation: Federation, watch: Watch) -> Iterator[RunJournal]:
+    with ExitStack() as stack:
+        account = None
+        if federation.guarantee.unit is not Unit.NONE:
+            ledger = stack.enter_context(Ledger(run.ledger_path, run_id=str(run.read_settings()["started_at"])))
+            account = _account(ledger, federation.settings)
+        hooks = Hooks(
+            persist=lambda round_: federation.stores.save(run.personal, round_),
+            observe=_observer(federation),
+            done=watch.round,
+        )
+        yield RunJournal(run, federation.guarantee, account, hooks)
+
+
+def _account(ledger: Ledger, settings: RunSettings) -> Account:
+    privacy = settings.privacy
+    limit = privacy.epsilon if privacy.epsilon is not None else float("inf")
+    return Account(ledger, Budget(limit, privacy.delta), privacy.reproducible_noise)
+
+
+def _observer(federation: Federation) -> Callable[[HeadState], dict[str, float] | None]:
+    settings, world = federation.settings, federation.world
+    examination = world.examination(Part.VALIDATION, seed=settings.seed)
+
+    def observe(state: HeadState) -> dict[str, float] | None:
+        last = state.round >= settings.federation.rounds
+        if not last and (settings.evaluate_every == 0 or state.round % settings.evaluate_every):
+            return None
+        scores = scorer(
+            federation.model, world, state.head, adapters=None, max_history=settings.training.max_history
+        )
+        return watched(examination, scores)
+
+    return observe
+
+
+def _restored(run: RunDirectory, federation: Federation, journal: RunJournal) -> HeadState:
+    state = journal.restore()
+    if state is None:
+        return federation.initial_state()
+    federation.stores.restore(run.personal, state.round)
+    return state
+
+
+def _finish(run: RunDirectory, federation: Federation, state: HeadState) -> None:
+    settings, world = federation.settings, federation.world
+    adapters = federation.stores.adapters
+    accuracy, people = evaluate_run(
+        federation.model,
+        world,
+        state.head,
+        adapters,
+        max_history=settings.training.max_history,
+        seed=settings.seed,
+    )
+    write_atomically(run.personal / "adapters.safetensors", save({"adapters": adapters}))
+    write_atomically(run.shared_path, save(federation.layout.unflatten(state.head)))
+    world.items.basis.save(run.basis_path)
+    write_json(run.evaluation_path, accuracy)
+    write_atomically(run.people_path, _parquet(people))
+    run.write_settings({**run.read_settings(), "cost": cost(run.read_metrics()), "finished_at": now()})
+
+
+def _parquet(people: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    people.write_parquet(buffer)
+    return buffer.getvalue()
