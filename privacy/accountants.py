@@ -136,7 +136,7 @@ def _rdp(steps: tuple[Step, ...], delta: float) -> float:
     accountant.history = [(noise_multiplier, rate, count) for rate, noise_multiplier, count in steps]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the best order lies at the edge of the list: still an upper bound
-        return float(accountant.get_epsilon(delta, alphas=_ORDERS))
+        return float(accountant.get_epsilon(delta, alphas=RENYI_ORDERS))
 
 
-_ORDERS: Final = [1 + x / 10 for x in range(1, 100)] + list(range(12, 64)) + [2**k for k in range(6, 13)]
+RENYI_ORDERS: Final = [1 + x / 10 for x in range(1, 100)] + list(range(12, 64)) + [2**k for k in range(6, 13)]

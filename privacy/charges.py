@@ -130,6 +130,10 @@ class Charges:
         """Everyone who was ever named in a charge."""
         return sorted(self._named)
 
+    def history(self, person: str) -> Counter[PrivacyEvent]:
+        """How often each event happened to one person."""
+        return self._everybody + self._named.get(person, Counter())
+
     def spent(self, person: str | None = None) -> list[PrivacyEvent]:
         """All events that count for one person; without a person, for whoever paid most. Nothing is ever refunded."""
         own = self._named.get(person, Counter()) if person is not None else self._dearest(self._named)

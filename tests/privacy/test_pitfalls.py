@@ -463,7 +463,7 @@ def test_12_renyi_orders_are_converted_wrongly(planted: pytest.MonkeyPatch) -> N
         unconverted.setattr(OpacusRDP, "get_epsilon", forgets_delta)
         with pytest.raises(AssertionError):
             check()
-    planted.setattr(accountants, "_ORDERS", [2.0])  # one order, far from the best
+    planted.setattr(accountants, "RENYI_ORDERS", [2.0])  # one order, far from the best
     with pytest.raises(AssertionError):
         check()
     accountants._rdp.cache_clear()
