@@ -73,7 +73,7 @@ class TextEncoder:
         from transformers import AutoModel
         from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()  # type: ignore[no-untyped-call]
+        disable_progress_bar()
         model = AutoModel.from_pretrained(
             self.folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
         )
