@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import rfc8785
 
 from penchant.errors import CheckFailed
+from penchant.privacy.keys import PublicKey, SigningKey
 
 GENESIS: Final = "0" * 64
 """What the first entry seals."""
@@ -20,12 +21,14 @@ class Entry:
 
     number: 1, 2, 3 and so on, without gaps.  body: RFC 8785 JSON, `entry` among its fields. previous, hash:
     lower-case hexadecimal SHA-256; hash covers the 32 bytes of `previous`, then the bytes of `body`.
+    signature: Ed25519 over the 32 bytes of `hash`, hexadecimal; None in a ledger that nobody signs.
     """
 
     number: int
     previous: str
     body: str
     hash: str
+    signature: str | None = None
 
     @property
     def content(self) -> dict[str, Any]:
@@ -33,11 +36,12 @@ class Entry:
         return record
 
 
-def seal(content: Mapping[str, Any], *, after: Entry | None) -> Entry:
+def seal(content: Mapping[str, Any], *, after: Entry | None, signer: SigningKey | None = None) -> Entry:
     """The next entry of a chain, with `entry` (its number) added to the content."""
     number, previous = (after.number + 1, after.hash) if after else (1, GENESIS)
     body = rfc8785.dumps({**content, "entry": number}).decode()
-    return Entry(number, previous, body, hash_of(previous, body))
+    sealed = hash_of(previous, body)
+    return Entry(number, previous, body, sealed, signer.sign(bytes.fromhex(sealed)) if signer else None)
 
 
 def hash_of(previous: str, body: str) -> str:
@@ -62,6 +66,14 @@ def linked(entries: Iterable[Entry]) -> Iterator[Entry]:
             raise CheckFailed(f"ledger entry {expected} {_fault(entry)}")
         yield entry
         expected, previous = expected + 1, entry.hash
+
+
+def signed(entries: Sequence[Entry], key: PublicKey) -> None:
+    """Raises: CheckFailed naming the first entry that `key` did not sign."""
+    for entry in entries:
+        if entry.signature is None or not key.verifies(entry.signature, bytes.fromhex(entry.hash)):
+            how = "is not signed" if entry.signature is None else "is signed by another key, or was edited"
+            raise CheckFailed(f"ledger entry {entry.number} {how}")
 
 
 def _fault(entry: Entry) -> str | None:

@@ -1,34 +1,27 @@
-"""The privacy ledger: one append-only SQLite file, charged before anything is released.
+"""The privacy ledger: charged before anything is released, never refunded, never rewritten.
 
-The order that never under-counts: reserve, draw the noise, persist the noised value, mark it released,
-publish it. Each step is one durable entry (`synchronous=FULL`); a crash between any two leaves a ledger that
-shows at least what got out.
+The order that never under-counts: reserve, draw the noise, persist the noised value, mark it released, publish it. Each
+step is one durable entry; a crash between any two leaves a ledger that shows at least what got out.
 """
 
-import fcntl
-import os
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from penchant.errors import BadInput, BudgetExceeded, CheckFailed, EnvironmentMissing
+from penchant.errors import BadInput, BudgetExceeded, CheckFailed
 from penchant.privacy.accountants import PLDAccountant, checked_delta
-from penchant.privacy.chain import GENESIS, Entry, linked, seal
+from penchant.privacy.chain import Entry, seal, signed
 from penchant.privacy.charges import Charge, Charges, State, reservation
 from penchant.privacy.events import PrivacyEvent
+from penchant.privacy.keys import SigningKey
+from penchant.privacy.ledger_file import LedgerFile, read_ledger
+from penchant.privacy.witness import Witness
 from penchant.types import NoiseAt
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS entries (
-    number INTEGER PRIMARY KEY, previous TEXT NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL, signature TEXT
-) STRICT;
-CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-"""
+__all__ = ["Budget", "Ledger", "read_ledger"]
+
 _FORMAT: Final = 1
 
 
@@ -48,29 +41,53 @@ class Budget:
 class Ledger:
     """The one writer of a ledger. Use as a context manager, or call `close`."""
 
-    def __init__(self, path: Path, *, run_id: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        run_id: str,
+        signer: SigningKey | None = None,
+        witness: Witness | None = None,
+        configuration: str | None = None,
+    ) -> None:
         """Open or create, take the writer's lock, and check the whole chain.
 
-        Raises: BadInput when another process writes it; CheckFailed naming the first wrong entry;
-        EnvironmentMissing where the disk is full or read-only.
+        signer: signs every entry, from the first.  witness: keeps the head of each release elsewhere, so that a
+        truncated or an old copy is noticed.  configuration: SHA-256 of the settings that the ledger speaks of.
+        Raises: BadInput when another process writes it, the key is another, or the configuration changed; CheckFailed
+        naming the first wrong entry, or where the head went backwards; EnvironmentMissing for a full disk.
         """
         self.path = path
         self.run_id = run_id
-        self._lock = _locked(path)
+        self._signer = signer
+        self._witness = witness
+        self._file = LedgerFile(path)
         try:
-            with _explained(path):
-                self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-                self._database.execute("PRAGMA journal_mode=WAL")
-                self._database.execute("PRAGMA synchronous=FULL")
-                self._database.executescript(_SCHEMA)
-                entries = list(linked(_entries(self._database)))
-            self.charges = Charges(entries)
-            self._head = entries[-1] if entries else None
-            if self._head is None:
-                self._append({"state": "opened", "format": _FORMAT})
+            self._head = self._file.entries[-1] if self._file.entries else None
+            self.charges = Charges(self._file.entries)
+            self._admit(self._file.entries, configuration)
         except BaseException:
-            os.close(self._lock)
+            self._file.close()
             raise
+
+    def _admit(self, entries: Sequence[Entry], configuration: str | None) -> None:
+        key = self._signer.public.text if self._signer else None
+        if self._witness:
+            self._witness.check(entries)
+        if not entries:
+            self._append({"state": "opened", "format": _FORMAT, "key": key, "configuration": configuration})
+            return
+        opened = entries[0].content
+        if opened["format"] != _FORMAT:
+            raise BadInput(f"{self.path}: ledger format {opened['format']}, this version writes {_FORMAT}")
+        if opened["key"] != key:
+            raise BadInput(f"{self.path}: opened with key {opened['key']}; give that key, not {key}")
+        if opened["configuration"] not in (None, configuration):
+            raise BadInput(
+                f"{self.path}: the settings changed since this ledger was opened; start another run"
+            )
+        if self._signer:
+            signed(entries, self._signer.public)
 
     def __enter__(self) -> Self:
         return self
@@ -79,14 +96,12 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file and let the next writer in."""
-        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._database.close()
-        os.close(self._lock)
+        """Let the next writer in."""
+        self._file.close()
 
     @property
     def head(self) -> Entry:
-        """The last entry: what a witness keeps, so that a truncated or an old copy is noticed."""
+        """The last entry."""
         assert self._head is not None
         return self._head
 
@@ -157,6 +172,8 @@ class Ledger:
     def released(self, charge: int) -> None:
         """From now on the value may be seen. Raises: CheckFailed where the round was released before."""
         self._move(charge, State.RELEASED)
+        if self._witness:
+            self._witness.keep(self.head)
 
     def published(self, charge: int) -> None:
         """The value reached those for whom it is meant."""
@@ -188,72 +205,9 @@ class Ledger:
     def _append(self, content: Mapping[str, Any]) -> Entry:
         """Write one entry, durable when this returns; memory follows the file, never leads it."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        entry = seal({**content, "run": self.run_id, "at": at}, after=self._head)
+        entry = seal({**content, "run": self.run_id, "at": at}, after=self._head, signer=self._signer)
         self.charges.preview(entry)
-        with _explained(self.path):
-            self._insert(entry)
+        self._file.append(entry)
         self.charges.apply(entry)
         self._head = entry
         return entry
-
-    def _insert(self, entry: Entry) -> None:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            last = self._database.execute("SELECT hash FROM entries ORDER BY number DESC LIMIT 1").fetchone()
-            if (last[0] if last else GENESIS) != entry.previous:
-                raise CheckFailed(
-                    f"{self.path}: somebody else wrote to this ledger; run `penchant audit verify`"
-                )
-            row = (entry.number, entry.previous, entry.body, entry.hash)
-            self._database.execute(
-                "INSERT INTO entries (number, previous, body, hash) VALUES (?, ?, ?, ?)", row
-            )
-            self._database.execute("COMMIT")
-        except BaseException:
-            self._database.rollback()
-            raise
-
-
-def read_ledger(path: Path) -> list[Entry]:
-    """Every entry of a ledger, chain checked, without the writer's lock and without changing the file.
-
-    Raises: BadInput where there is none; CheckFailed naming the first wrong entry.
-    """
-    if not path.is_file():
-        raise BadInput(f"{path}: no ledger here")
-    with (
-        _explained(path),
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database,
-    ):
-        return list(linked(_entries(database)))
-
-
-def _entries(database: sqlite3.Connection) -> list[Entry]:
-    rows = database.execute("SELECT number, previous, body, hash FROM entries ORDER BY number")
-    return [Entry(*row) for row in rows]
-
-
-def _locked(path: Path) -> int:
-    """An advisory lock beside the ledger; the kernel drops it when the process ends, however it ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise BadInput(f"{path}: another process writes this ledger; stop it, or use another run") from error
-    return handle
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise EnvironmentMissing(
-            f"{path}: {error}; nothing was released. Free the disk and resume"
-        ) from error
-    except sqlite3.DatabaseError as error:
-        raise CheckFailed(
-            f"{path}: the ledger's file is damaged ({error}); restore it from a copy"
-        ) from error

@@ -324,8 +324,8 @@ def test_readers_read_while_it_is_written(tmp_path: Path) -> None:
 
 def test_a_full_disk_stops_before_the_release(tmp_path: Path) -> None:
     with _ledger(tmp_path) as ledger:
-        pages = ledger._database.execute("PRAGMA page_count").fetchone()[0]
-        ledger._database.execute(f"PRAGMA max_page_count={pages}")
+        pages = ledger._file._database.execute("PRAGMA page_count").fetchone()[0]
+        ledger._file._database.execute(f"PRAGMA max_page_count={pages}")
         with pytest.raises(EnvironmentMissing, match="full"):
             [_reserve(ledger, round_) for round_ in range(1, 60)]
         shown = len(ledger.charges.spent())
