@@ -75,11 +75,14 @@ def read_ledger(path: Path) -> list[Entry]:
     """
     if not path.is_file():
         raise BadInput(f"{path}: no ledger here")
-    with (
-        _explained(path),
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database,
-    ):
+    with _explained(path), closing(sqlite3.connect(_read_only(path), uri=True)) as database:
         return _entries(database)
+
+
+def _read_only(path: Path) -> str:
+    """Without a write-ahead log nobody writes, and SQLite can be kept from leaving files beside the ledger."""
+    at_rest = not path.with_name(f"{path.name}-wal").exists()
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if at_rest else ''}"
 
 
 def _entries(database: sqlite3.Connection) -> list[Entry]:

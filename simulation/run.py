@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save
 
 from penchant.errors import BadInput, BudgetExceeded
 from penchant.evaluation import Part
+from penchant.privacy.custody import open_run_ledger
 from penchant.privacy.ledger import Budget, Ledger
 from penchant.rundir import RunDirectory, write_atomically, write_json
 from penchant.server import Account, Hooks, RunJournal
@@ -94,7 +95,7 @@ def _journal(run: RunDirectory, federation: Federation, watch: Watch) -> Iterato
     with ExitStack() as stack:
         account = None
         if federation.guarantee.unit is not Unit.NONE:
-            ledger = stack.enter_context(Ledger(run.ledger_path, run_id=str(run.read_settings()["started_at"])))
+            ledger = stack.enter_context(open_run_ledger(run.ledger_path, run.read_settings()))
             account = _account(ledger, federation.settings)
         hooks = Hooks(
             persist=lambda round_: federation.stores.save(run.personal, round_),

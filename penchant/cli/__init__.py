@@ -3,10 +3,12 @@
 from penchant.cli import (  # noqa: F401 - importing a command's module adds it to the application
     _app,
     _main,
+    audit,
     baselines,
     data,
     doctor,
     evaluate,
+    keys,
     plan,
     recommend,
     simulate,
