@@ -14,22 +14,23 @@ class Settings(BaseModel):
 class ModelSettings(Settings):
     """The interest model's shape."""
 
-    width: int = Field(default=64, ge=1, le=1024)
+    width: int = Field(default=32, ge=1, le=1024)
     """Numbers that describe an interest: the head maps item vectors to this many."""
 
-    half_lives: tuple[float, ...] = (6.6,)
-    """Initial half-lives of the history's memory, in events; each owns an equal share of `width`."""
+    half_life: float = Field(default=6.6, gt=0)
+    """Half-life of the history's memory, in events."""
+
+    learn_head: bool = True
+    """Train the head; false keeps it as plain text similarity, so that the noise falls on the priors alone."""
+
+    learn_half_life: bool = False
+    """Train the half-life with the head, instead of keeping it."""
+
+    prior_scale: float = Field(default=20.0, gt=0)
+    """Unit of the items' prior: how much of a clipped update goes to the prior rather than to the head."""
 
     adapter_rank: int = Field(default=4, ge=1)
     """Rank of the personal residual on the head."""
-
-    @model_validator(mode="after")
-    def _shares_are_equal(self) -> "ModelSettings":
-        if not self.half_lives or self.width % len(self.half_lives):
-            raise ValueError(f"width {self.width} cannot be shared by {len(self.half_lives)} half-lives; use a multiple")
-        if min(self.half_lives) <= 0:
-            raise ValueError("a half-life is a positive number of events")
-        return self
 
 
 class TrainingSettings(Settings):
@@ -41,10 +42,10 @@ class TrainingSettings(Settings):
     local_learning_rate: float = Field(default=1.0, gt=0)
     """Step size of those steps. With one step the server's optimizer sets the pace."""
 
-    negatives: int = Field(default=0, ge=0)
+    negatives: int = Field(default=256, ge=0)
     """Items drawn each round, the same for all clients, as wrong answers; 0 ranks the whole catalogue."""
 
-    max_history: int = Field(default=200, ge=2)
+    max_history: int = Field(default=50, ge=2)
     """Latest events of a person that training looks at, where the unit is none or user."""
 
     chunk_length: int = Field(default=4, ge=2)
@@ -66,11 +67,14 @@ class TrainingSettings(Settings):
 class OptimizerSettings(Settings):
     """How the server turns the mean update into the next head."""
 
-    name: str = Field(default="fedadam", pattern="^(fedadam|fedavg)$")
-    """fedadam (Reddi et al. 2021) or fedavg with momentum."""
+    name: str = Field(default="fedavg", pattern="^(fedadam|fedavg)$")
+    """fedavg with momentum, or fedadam (Reddi et al. 2021)."""
 
-    learning_rate: float = Field(default=0.01, gt=0)
-    """Server step size."""
+    learning_rate: float = Field(default=1.7, gt=0)
+    """Server step size at the start."""
+
+    schedule: str = Field(default="cosine", pattern="^(constant|cosine)$")
+    """constant, or cosine: the step size falls to zero over the run's rounds."""
 
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Decay of the first moment."""
@@ -78,7 +82,7 @@ class OptimizerSettings(Settings):
     second_moment: float = Field(default=0.99, ge=0, lt=1)
     """Decay of the second moment (fedadam)."""
 
-    floor: float = Field(default=1e-6, gt=0)
+    floor: float = Field(default=1e-8, gt=0)
     """Added to the root of the second moment (fedadam)."""
 
 
@@ -100,7 +104,7 @@ class PrivacySettings(Settings):
     noise_multiplier: float | None = Field(default=None, gt=0)
     """Standard deviation of the noise over the clip bound; null calibrates it from epsilon."""
 
-    clip_bound: float = Field(default=0.1, gt=0)
+    clip_bound: float = Field(default=0.3, gt=0)
     """Largest L2 norm of one protected contribution."""
 
     reproducible_noise: bool = False
@@ -110,7 +114,7 @@ class PrivacySettings(Settings):
 class FederationSettings(Settings):
     """Rounds and cohorts."""
 
-    rounds: int = Field(default=60, ge=1)
+    rounds: int = Field(default=120, ge=1)
     """Rounds of training."""
 
     cohort: int | None = Field(default=None, ge=1)

@@ -85,7 +85,7 @@ class CohortEngine:
         """The learning rate, less where the whole update would leave the clip ball: float32[n]."""
         guarantee, rate = self._plan.guarantee, self._plan.training.local_learning_rate
         if guarantee.unit is Unit.NONE:
-            return torch.full((len(gradients.items),), rate)
+            return torch.full((len(gradients.targets),), rate)
         return rate * (guarantee.clip_bound / (rate * gradients.norms())).clamp(max=1).nan_to_num(1.0)
 
     def _noised(self, total: F64, people: int, round_: int) -> F64:

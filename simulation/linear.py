@@ -1,4 +1,4 @@
-"""Gradients of many samples through one linear layer, in closed form: norms without the gradients, then a weighted sum.
+"""Norms of many samples' gradients through one linear layer, without the gradients.
 
 A layer y = W x that sample n uses at `length` positions has the gradient sum_t g_nt x_nt^T.
 Source of the norm identity: Goodfellow 2015, arXiv:1510.01799; Li et al. 2022, arXiv:2110.05679 ("ghost clipping").
@@ -19,9 +19,3 @@ def squared_norms(inputs: Tensor, output_gradients: Tensor) -> Tensor:
         pairs = (inputs @ inputs.transpose(1, 2)) * (output_gradients @ output_gradients.transpose(1, 2))
         return pairs.sum((1, 2)).clamp(min=0)
     return (output_gradients.transpose(1, 2) @ inputs).square().sum((1, 2))
-
-
-def weighted_gradient(inputs: Tensor, output_gradients: Tensor, weights: Tensor) -> Tensor:
-    """Sum over samples of weight times gradient: float32[q, p]. weights: float32[n]."""
-    scaled = output_gradients * weights[:, None, None]
-    return scaled.flatten(0, 1).T @ inputs.flatten(0, 1)

@@ -87,8 +87,13 @@ def validated(record: Mapping[str, Any], *, source: str) -> RunSettings:
     try:
         return RunSettings.model_validate(record)
     except ValidationError as error:
-        lines = [f"{source}: {'.'.join(map(str, e['loc'])) or 'settings'} = {e['input']!r}: {e['msg']}" for e in error.errors()]
-        raise BadInput("\n".join(line if len(line) < 400 else line.split(" = ")[0] + ": " + line.rsplit(": ", 1)[1] for line in lines)) from error
+        raise BadInput("\n".join(f"{source}: {_told(e)}" for e in error.errors())) from error
+
+
+def _told(error: Any) -> str:
+    key = ".".join(map(str, error["loc"])) or "settings"
+    given = "" if isinstance(error["input"], dict) else f" = {error['input']!r}"
+    return f"{key}{given}: {error['msg']}"
 
 
 def _read(recipe: Path) -> dict[str, Any]:
@@ -110,7 +115,7 @@ def _assign(settings: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _value(text: str) -> Any:
-    if text in ("null", "none", ""):
+    if text == "null":
         return None
     try:
         return tomllib.loads(f"v = {text}")["v"]

@@ -1,6 +1,5 @@
 """The personal adapters of many people, trained together; each sees only the own history."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,11 +21,7 @@ def train_stacked_adapters(
     flat = torch.from_numpy(adapters)
     for _ in range(steps):
         flat = flat.detach().requires_grad_()
-        sizes = [int(np.prod(shape)) for _, shape in layout.shapes]
-        own = {
-            name: part.reshape(-1, *shape)
-            for (name, shape), part in zip(layout.shapes, flat.split(sizes, dim=1), strict=True)
-        }
+        own = layout.unstack(flat)
         right, wrong = _scores(catalogue, own, states, targets)
         losses = softmax_loss(right, wrong, excluded, n_items=catalogue.model.n_items)
         (gradient,) = torch.autograd.grad((losses * weight).sum(), flat)
@@ -44,7 +39,7 @@ def _scores(
     negatives, vectors = catalogue.negatives, catalogue.model.item_vectors
     moved = states + own["personal.user"][:, None]
     low = moved @ own["personal.down"]
-    right = (moved * catalogue.outputs[targets]).sum(-1) + catalogue.bias[targets]
+    right = (moved * catalogue.places[targets]).sum(-1) + catalogue.priors[targets]
     right = right + (low * (vectors[targets] @ own["personal.up"].transpose(1, 2))).sum(-1)
-    wrong = moved @ catalogue.outputs[negatives].T + catalogue.bias[negatives]
+    wrong = moved @ catalogue.places[negatives].T + catalogue.priors[negatives]
     return right, wrong + low @ (own["personal.up"] @ vectors[negatives].T)

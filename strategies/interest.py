@@ -136,7 +136,7 @@ class InterestStrategy(Strategy):
                 f"{self._federation.min_replies} that `min_replies` asks for; nothing was released"
             )
         mean = self._released(total, round_) / self._expected
-        self.state = step(self.state, mean.astype(np.float32), self._optimizer)
+        self.state = step(self.state, mean.astype(np.float32), self._optimizer, rounds=self._federation.rounds)
         norm = float(np.linalg.norm(mean))
         summary = RoundSummary(round_, self._invited, admitted, tuple(refused), bytes_up, self._bytes_down, norm)
         self._journal.persist(self.state, summary)

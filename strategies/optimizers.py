@@ -1,5 +1,6 @@
-"""Server optimizers as pairs of state and step: state in, state out, so that a run can resume."""
+"""Server optimizers as state in, state out, so that a run can resume."""
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -26,17 +27,24 @@ class HeadState:
         return cls(0, head, np.zeros_like(head), np.zeros_like(head))
 
 
-def step(state: HeadState, update: F32, settings: OptimizerSettings) -> HeadState:
+def step(state: HeadState, update: F32, settings: OptimizerSettings, *, rounds: int) -> HeadState:
     """The next head after the round's mean update (a descent direction, float32[n_shared]).
 
-    fedavg: head += learning_rate * m, m = momentum * m + update.
-    fedadam: Adam with bias correction on -update; Reddi et al. 2021, arXiv:2003.00295, Alg. 2.
+    rounds: of the whole run, for the schedule.  Both moments are averages, corrected for their start at zero.
+    fedavg: head += rate * m.  fedadam: head += rate * m / (sqrt(v) + floor); Reddi et al. 2021, arXiv:2003.00295, Alg. 2.
     """
-    if settings.name == "fedavg":
-        momentum = settings.momentum * state.first_moment + update
-        return HeadState(state.round + 1, state.head + settings.learning_rate * momentum, momentum, state.second_moment)
-    t = state.round + 1
-    m = settings.momentum * state.first_moment + (1 - settings.momentum) * update
-    v = settings.second_moment * state.second_moment + (1 - settings.second_moment) * update**2
-    direction = (m / (1 - settings.momentum**t)) / (np.sqrt(v / (1 - settings.second_moment**t)) + settings.floor)
-    return HeadState(t, (state.head + settings.learning_rate * direction).astype(np.float32), m, v)
+    done = state.round + 1
+    beta, gamma = np.float32(settings.momentum), np.float32(settings.second_moment)
+    first = beta * state.first_moment + (1 - beta) * update
+    second = gamma * state.second_moment + (1 - gamma) * update**2
+    direction = first / (1 - beta**done)
+    if settings.name == "fedadam":
+        direction = direction / (np.sqrt(second / (1 - gamma**done)) + np.float32(settings.floor))
+    head = state.head + np.float32(_rate(settings, state.round, rounds)) * direction
+    return HeadState(done, head, first, second)
+
+
+def _rate(settings: OptimizerSettings, done: int, rounds: int) -> float:
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    return settings.learning_rate * (1 + math.cos(math.pi * min(done / rounds, 1))) / 2

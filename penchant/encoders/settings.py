@@ -25,5 +25,5 @@ class EncoderSettings(Settings):
     batch_size: int = Field(default=64, ge=1, le=4_096)
     """Texts per forward pass. Changes speed and memory, not the vectors."""
 
-    whiten_rank: int = Field(default=256, ge=1)
+    whiten_rank: int = Field(default=128, ge=1)
     """Width of an item vector after whitening; at most the width of the model's own vectors."""

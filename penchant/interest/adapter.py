@@ -5,10 +5,9 @@ from torch import Tensor, nn
 
 
 class PersonalAdapter(nn.Module):
-    """A user vector beside the history, and a low-rank residual on the item head.
+    """A user vector that is added to the state, and a low-rank residual on the head.
 
     A new adapter changes nothing: the user vector and the second factor start at zero.
-    Shapes: state float32[n, length, width], interest float32[n, length, dimension].
     """
 
     def __init__(self, width: int, dimension: int, rank: int, *, generator: torch.Generator) -> None:
@@ -17,8 +16,6 @@ class PersonalAdapter(nn.Module):
         self.down = nn.Parameter(torch.randn(width, rank, generator=generator) / width**0.5)
         self.up = nn.Parameter(torch.zeros(rank, dimension))
 
-    def forward(self, state: Tensor, item_head: nn.Module) -> Tensor:
-        """The person's interest: the head applied to the state, with what is personal added."""
-        state = state + self.user
-        interest: Tensor = item_head(state)
-        return interest + state @ self.down @ self.up
+    def forward(self, states: Tensor) -> Tensor:
+        """The residual's wish, a point among the item vectors: float32[..., width] -> float32[..., dimension]."""
+        return (states + self.user) @ self.down @ self.up

@@ -1,39 +1,42 @@
-"""The history encoder: what a person's past events say now, as learned exponential memories."""
-
-import math
-from collections.abc import Sequence
+"""The history encoder: what a person's past events say now, as a fading memory."""
 
 import torch
 from torch import Tensor, nn
 
 
-class DecayHistory(nn.Module):
-    """Average of the past in which an event of age a weighs rate**a; each group of channels learns its own rate.
+class FadingHistory(nn.Module):
+    """A sum of past events in which one of age a weighs rate**a, over the square root of the weights' sum.
 
-    Guarantees: position t of the output depends on positions <= t of the input alone; a constant history is its own
-    average. Shape: float32[n, length, width] -> the same.
+    The root lets a long history speak louder than a short one, but not in proportion. `neutral` is the state of a person
+    without events. The rate is learned, or fixed at its half-life where a private run should spend nothing on it.
+    Guarantee: position t of the output depends on positions <= t of the input alone.
+    Shape: float32[n, length, width] -> the same.
     """
 
-    def __init__(self, width: int, half_lives: Sequence[float]) -> None:
+    def __init__(self, width: int, half_life: float, *, learned: bool) -> None:
+        """half_life: in events, > 0."""
         super().__init__()
-        rates = torch.tensor([0.5 ** (1 / h) for h in half_lives], dtype=torch.float32)
-        self.rate_logits = nn.Parameter(torch.logit(rates, eps=1e-4))
-        self._group_width = width // len(half_lives)
+        self.neutral = nn.Parameter(torch.zeros(width))
+        rate = torch.logit(torch.tensor([0.5 ** (1 / half_life)]))
+        if learned:
+            self.rate_logit = nn.Parameter(rate)
+        else:
+            self.register_buffer("rate_logit", rate, persistent=False)
 
     def forward(self, events: Tensor) -> Tensor:
-        return self.average(events, self.rate_logits)
+        return self.neutral + fading_sum(events, self.rate_logit)
 
-    def average(self, events: Tensor, rate_logits: Tensor) -> Tensor:
-        """As `forward`, with the rates given: float32[groups], or float32[n, groups] for each row its own."""
-        length = events.shape[1]
-        ages = torch.arange(length, device=events.device)
-        ages = (ages[:, None] - ages[None, :]).to(events.dtype)
-        log_rates = nn.functional.logsigmoid(rate_logits)[..., None, None]
-        weights = torch.exp(log_rates * ages.clamp(min=0)) * (ages >= 0)
-        weights = weights / weights.sum(dim=-1, keepdim=True)
-        groups = events.unflatten(2, (-1, self._group_width)).transpose(1, 2)
-        return (weights @ groups).transpose(1, 2).flatten(2)
+    @property
+    def half_life(self) -> float:
+        """The half-life in events, as learned so far."""
+        return float(torch.log(torch.tensor(0.5)) / nn.functional.logsigmoid(self.rate_logit.detach()))
 
-    def half_lives(self) -> list[float]:
-        """The learned half-lives, in events."""
-        return [math.log(0.5) / math.log(r) for r in torch.sigmoid(self.rate_logits.detach()).tolist()]
+
+def fading_sum(events: Tensor, rate_logit: Tensor) -> Tensor:
+    """float32[n, length, width]. rate_logit: float32[1], or float32[n, 1] for each row its own."""
+    length = events.shape[1]
+    steps = torch.arange(length, device=events.device)
+    ages = (steps[:, None] - steps[None, :]).to(events.dtype)
+    log_rate = nn.functional.logsigmoid(rate_logit).unsqueeze(-1)
+    weights = torch.exp(log_rate * ages.clamp(min=0)) * (ages >= 0)
+    return (weights / weights.sum(dim=-1, keepdim=True).sqrt()) @ events

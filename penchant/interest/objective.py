@@ -43,11 +43,9 @@ class ChunkLoss(nn.Module):
 
 
 def _losses(
-    model: InterestModel, items: Tensor, counted: Tensor, negatives: Tensor, *, personal: bool = False
+    model: InterestModel, events: Tensor, counted: Tensor, negatives: Tensor, *, personal: bool = False
 ) -> Tensor:
-    """float32[n, length - 1]: each item but the first, predicted from those before it."""
-    interest = model(items[:, :-1], personal=personal)
-    targets = items[:, 1:]
-    right = (interest * model.item_vectors[targets]).sum(-1)
-    excluded = own_targets(targets, counted, negatives, n_items=model.n_items)
-    return softmax_loss(right, model.scores(interest, negatives), excluded, n_items=model.n_items)
+    """float32[n, length - 1]: each event but the first, predicted from those before it."""
+    scores = model(events, negatives, personal=personal)
+    excluded = own_targets(events[:, 1:], counted, negatives, n_items=model.n_items)
+    return softmax_loss(scores.right, scores.wrong, excluded, n_items=model.n_items)

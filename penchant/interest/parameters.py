@@ -20,7 +20,7 @@ class TensorLayout:
 
     @classmethod
     def shared(cls, model: InterestModel) -> Self:
-        """What may travel: parameters under `shared.`, nothing else."""
+        """What may travel: trained parameters under `shared.`, nothing else."""
         return cls._under(model, SHARED)
 
     @classmethod
@@ -30,7 +30,8 @@ class TensorLayout:
 
     @classmethod
     def _under(cls, model: InterestModel, prefix: str) -> Self:
-        return cls(tuple((n, tuple(p.shape)) for n, p in model.named_parameters() if n.startswith(prefix)))
+        named = ((n, p) for n, p in model.named_parameters() if n.startswith(prefix) and p.requires_grad)
+        return cls(tuple((name, tuple(parameter.shape)) for name, parameter in named))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -55,6 +56,11 @@ class TensorLayout:
         sizes = [int(np.prod(shape)) for _, shape in self.shapes]
         parts = np.split(flat, np.cumsum(sizes)[:-1])
         return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes, parts, strict=True)}
+
+    def unstack(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Tensors [n, ...] of n flat vectors, float32[n, size]."""
+        parts = flat.split([int(np.prod(shape)) for _, shape in self.shapes], dim=1)
+        return {name: part.reshape(-1, *shape) for (name, shape), part in zip(self.shapes, parts, strict=True)}
 
     def read(self, model: InterestModel) -> F32:
         """A copy of the model's tensors of this layout, flat."""

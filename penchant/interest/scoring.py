@@ -4,39 +4,39 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from penchant.interest.history import fading_sum
 from penchant.interest.model import InterestModel
 from penchant.interest.parameters import TensorLayout
 from penchant.types import F32, I32
 
 
-def score_people(model: InterestModel, histories: Sequence[I32], *, adapters: F32 | None, max_history: int) -> F32:
+def score_people(
+    model: InterestModel, histories: Sequence[I32], *, adapters: F32 | None, max_history: int
+) -> F32:
     """Each person's scores after the last event of the history: float32[n_people, n_items].
 
-    adapters: float32[n_people, n_personal], or None to score with the shared head alone.  A person without events gets
-    the scores of the neutral state (what the head ranks for everyone).
+    adapters: float32[n_people, n_personal], or None to score with the shared head alone.  A person without events has
+    the neutral state, and gets what the head ranks for everyone.
     """
     with torch.no_grad():
-        states = torch.stack([_last_state(model, history[-max_history:]) for history in histories])
-        if adapters is None:
-            interest = model.shared.item_head(states)
-        else:
-            interest = _personal_interest(model, states, adapters)
-        scores: F32 = model.scores(interest).numpy()
-    return scores
+        places = model.shared.head(model.item_vectors)
+        rate = model.shared.history.rate_logit
+        states = torch.stack([_last(places, history[-max_history:], rate) for history in histories])
+        states = states + model.shared.history.neutral
+        scores = model.prior_scale * model.shared.prior.weight[:, 0]
+        if adapters is not None:
+            own = TensorLayout.personal(model).unstack(torch.from_numpy(adapters))
+            states = states + own["personal.user"]
+            wish = torch.einsum("nw,nwr,nrd->nd", states, own["personal.down"], own["personal.up"])
+            scores = scores + wish @ model.item_vectors.T
+        result: F32 = (scores + states @ places.T).numpy()
+    return result
 
 
-def _last_state(model: InterestModel, history: I32) -> torch.Tensor:
+def _last(places: Tensor, history: I32, rate_logit: Tensor) -> Tensor:
+    """The fading sum after the last event: float32[width]; zero for no events."""
     if len(history) == 0:
-        return torch.zeros(model.shared.item_head.in_features)
-    events = model.item_vectors[torch.from_numpy(history.astype(np.int64))][None]
-    return model.shared.state(events)[0, -1]
-
-
-def _personal_interest(model: InterestModel, states: torch.Tensor, adapters: F32) -> torch.Tensor:
-    layout = TensorLayout.personal(model)
-    rows = []
-    for state, adapter in zip(states, adapters, strict=True):
-        layout.write(model, adapter)
-        rows.append(model.personal(state, model.shared.item_head))
-    return torch.stack(rows)
+        return torch.zeros(places.shape[1])
+    return fading_sum(places[torch.from_numpy(history.astype(np.int64))][None], rate_logit)[0, -1]
