@@ -155,6 +155,27 @@ def test_planted_import_breaks_its_contract(copy: Path, planted: dict[str, str],
     assert re.search(rf"^{broken}.* BROKEN$", outcome.stdout, re.MULTILINE), outcome.stdout
 
 
+def unpacked(root: Path) -> set[str]:
+    """Files in the packages that are no Python and that no `package-data` pattern takes into the wheel."""
+    patterns = settings(root)["tool"]["setuptools"]["package-data"]
+    return {
+        str(folder / file.name)
+        for name, folder in packages_on_disk(root).items()
+        for file in (root / folder).iterdir()
+        if file.is_file() and file.suffix != ".py"
+        if not any(file.match(pattern) for pattern in patterns.get(name, []))
+    }
+
+
+def test_every_other_file_is_packed_into_the_wheel() -> None:
+    assert unpacked(ROOT) == set()
+
+
+def test_planted_unpacked_file_is_noticed(copy: Path) -> None:
+    (copy / "server" / "schema.json").write_text("{}", encoding="utf-8")
+    assert unpacked(copy) == {"server/schema.json"}
+
+
 def undeclared(root: Path) -> set[str]:
     """Distributions that the packages import and that no dependency of the project names."""
     project = settings(root)["project"]
