@@ -1,6 +1,7 @@
 # What a newcomer needs. Each target sets up what it uses; a second call reuses it.
 PYTHON ?= python3
 BIN := .venv/bin
+DEMO := none event user
 EVERYTHING := '.[dev,ray]'
 
 .DEFAULT_GOAL := help
@@ -10,8 +11,16 @@ EVERYTHING := '.[dev,ray]'
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/user ## Run three small federations on real data and print one table
-	$(BIN)/penchant demo
+demo: $(DEMO:%=runs/demo-%/shared.safetensors) ## Run three small federations on real data and print one table
+	$(BIN)/penchant compare $(DEMO:%=runs/demo-%)
+
+runs/demo-%/shared.safetensors: recipes/movielens-100k-%.toml | .venv/movielens-100k
+	$(BIN)/penchant simulate $< --out runs/demo-$* $$(test ! -f runs/demo-$*/run.json || echo --resume)
+	@touch $@
+
+.venv/movielens-100k: | .venv/user
+	$(BIN)/penchant data get movielens-100k --accept-terms
+	@touch $@
 
 test: .venv/developer ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2

@@ -30,5 +30,6 @@ def train_adapter(
         gradients = torch.autograd.grad(loss(events, lengths, negatives).sum(), parameters)
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter -= settings.adapter_learning_rate * (gradient + settings.adapter_weight_decay * parameter)
+                pulled = gradient + settings.adapter_weight_decay * parameter
+                parameter.sub_(settings.adapter_learning_rate * pulled)
     return layout.read(model)

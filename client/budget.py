@@ -15,13 +15,17 @@ def spent_epsilon(charges: tuple[Charge, ...], *, unit: Unit, delta: float) -> f
     return _priced(charges, unit, delta) if charges else 0.0
 
 
-def admit_charge(charges: tuple[Charge, ...], guarantee: Guarantee, *, epsilon_limit: float | None, delta: float) -> None:
+def admit_charge(
+    charges: tuple[Charge, ...], guarantee: Guarantee, *, epsilon_limit: float | None, delta: float
+) -> None:
     """Raises: BudgetExceeded when one more round would pass the client's limit. Nothing is spent by asking."""
     if epsilon_limit is None:
         return
     after = spent_epsilon((*charges, (guarantee.noise_multiplier, 1.0, 1)), unit=guarantee.unit, delta=delta)
     if after > epsilon_limit:
-        raise BudgetExceeded(f"one more round would bring this client to epsilon {after:.2f}, past {epsilon_limit:g}")
+        raise BudgetExceeded(
+            f"one more round would bring this client to epsilon {after:.2f}, past {epsilon_limit:g}"
+        )
 
 
 @lru_cache(maxsize=4096)

@@ -7,6 +7,8 @@ Nothing else about the history shows: neither the number of chunks (the sum is n
 negatives that avoid the history.
 """
 
+import warnings
+
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
@@ -66,7 +68,12 @@ def private_chunk_update(
         for start in range(0, len(chunks), _CHUNKS_IN_MEMORY):
             batch = data[start : start + _CHUNKS_IN_MEMORY][0]
             optimizer.signal_skip_step(do_skip=start + _CHUNKS_IN_MEMORY < len(chunks))
-            private(batch, negatives).sum().backward()
+            loss = private(batch, negatives).sum()
+            with warnings.catch_warnings():
+                warnings.filterwarnings(
+                    "ignore", "Full backward hook is firing"
+                )  # item indices need no gradient
+                loss.backward()
             optimizer.step()
             optimizer.zero_grad()
         update = layout.read(model) - before

@@ -9,7 +9,12 @@ from penchant.types import F32, I32
 
 
 def head_update(
-    model: InterestModel, history: I32, *, layout: TensorLayout, settings: TrainingSettings, negatives: torch.Tensor
+    model: InterestModel,
+    history: I32,
+    *,
+    layout: TensorLayout,
+    settings: TrainingSettings,
+    negatives: torch.Tensor,
 ) -> F32:
     """Weights after `settings.local_steps` steps of gradient descent minus weights before.
 
@@ -25,7 +30,7 @@ def head_update(
         gradients = torch.autograd.grad(loss(events, lengths, negatives).sum(), parameters)
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter -= settings.local_learning_rate * gradient
+                parameter.sub_(settings.local_learning_rate * gradient)
     update = layout.read(model) - before
     layout.write(model, before)
     return update

@@ -1,5 +1,6 @@
-"""Opacus with noise from our own source: its secure mode needs a package that cannot be had, its default is seedable."""
+"""Opacus with noise from our own source: its own can be seeded."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from penchant.types import F64
 
 
 class NoisyOptimizer(DPOptimizer):
-    """Opacus' optimizer with the noise of `penchant.privacy.mechanism`, drawn once a step for all parameters together."""
+    """Opacus' optimizer with the noise of `penchant.privacy.mechanism`, drawn once a step for all parameters."""
 
     noise_source: NoiseSource | None = None
 
@@ -37,7 +38,9 @@ class NoisyPrivacyEngine(PrivacyEngine):
     """A PrivacyEngine whose optimizers draw from `noise_source`."""
 
     def __init__(self, noise_source: NoiseSource | None) -> None:
-        super().__init__(accountant="prv")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Secure RNG turned off")  # the noise is not drawn by Opacus
+            super().__init__(accountant="prv")
         self._noise_source = noise_source
 
     def _prepare_optimizer(self, **settings: Any) -> DPOptimizer:

@@ -54,13 +54,13 @@ class TrainingSettings(Settings):
     adapter_steps: int = Field(default=1, ge=0)
     """Gradient steps on the personal adapter after each round's head."""
 
-    final_adapter_steps: int = Field(default=20, ge=0)
+    final_adapter_steps: int = Field(default=10, ge=0)
     """Gradient steps on the personal adapter once the last head has arrived."""
 
-    adapter_learning_rate: float = Field(default=0.5, gt=0)
+    adapter_learning_rate: float = Field(default=0.05, gt=0)
     """Step size of the adapter's steps."""
 
-    adapter_weight_decay: float = Field(default=0.0, ge=0)
+    adapter_weight_decay: float = Field(default=2.0, ge=0)
     """Pull of the adapter towards zero, per step and step size."""
 
 
@@ -132,5 +132,7 @@ class FederationSettings(Settings):
     @model_validator(mode="after")
     def _cohort_fits_sampling(self) -> "FederationSettings":
         if (self.cohort is None) != (self.sampling is Sampling.ALL):
-            raise ValueError("give `cohort` with sampling fixed or poisson, and leave it out with sampling all")
+            raise ValueError(
+                "give `cohort` with sampling fixed or poisson, and leave it out with sampling all"
+            )
         return self

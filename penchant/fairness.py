@@ -18,9 +18,6 @@ from penchant.types import F64, I64
 SMALLEST_GROUP: Final = 20
 """Groups of fewer people are shown without a judgement."""
 
-ACTIVITY: Final = ("1 low", "2", "3", "4 high")
-"""Quartiles of the number of training events."""
-
 _RESAMPLES: Final = 1000
 _LEVEL: Final = 0.95
 
@@ -65,12 +62,6 @@ class Gap:
     verdict: Verdict
 
 
-def activity(n_train: I64) -> tuple[str, ...]:
-    """The activity group of each person: quartile of the training count; equal counts are in one group."""
-    edges = np.quantile(n_train, [0.25, 0.5, 0.75])
-    return tuple(ACTIVITY[quartile] for quartile in np.searchsorted(edges, n_train, side="left"))
-
-
 def groups(values: F64, attribute: str, labels: Sequence[str], *, rng: np.random.Generator) -> list[Group]:
     """Each group's mean with a percentile bootstrap interval, in the order of names.
 
@@ -78,7 +69,10 @@ def groups(values: F64, attribute: str, labels: Sequence[str], *, rng: np.random
     """
     found, names = _found(values, labels)
     means = _means(found, names)
-    return [_group(attribute, name, found[names == name], means[name], rng) for name in sorted(means)]
+    return [
+        _group(attribute, name, found[names == name], means[name], rng)
+        for name in sorted(means, key=_natural)
+    ]
 
 
 def gap(values: F64, attribute: str, labels: Sequence[str], *, rng: np.random.Generator) -> Gap | None:
@@ -119,6 +113,11 @@ def _means(values: F64, names: npt.NDArray[np.str_]) -> Mapping[str, float]:
         return {}
     frame = MetricFrame(metrics=_mean, y_true=values, y_pred=values, sensitive_features=names)
     return {str(name): float(value) for name, value in frame.by_group.items()}
+
+
+def _natural(name: str) -> tuple[bool, str]:
+    """Order of names, but that "under 18" stands before "18-24"."""
+    return not name.startswith("under "), name
 
 
 def _mean(_: npt.NDArray[Any], values: npt.NDArray[Any]) -> float:

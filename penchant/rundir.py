@@ -39,7 +39,9 @@ class RunDirectory:
         """A directory that holds a run. Raises: BadInput when it does not."""
         run = cls(root)
         if not run.settings_path.is_file():
-            raise BadInput(f"{root}: no run here (run.json is missing); make one with `penchant simulate --out {root}`")
+            raise BadInput(
+                f"{root}: no run here (run.json is missing); make one with `penchant simulate --out {root}`"
+            )
         return run
 
     @property
@@ -105,7 +107,7 @@ class RunDirectory:
             os.fsync(stream.fileno())
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Rounds in order; the last line wins where a resumed run wrote a round twice, and a torn last line is dropped."""
+        """Rounds in order; of a round that was written twice the last line counts, and a torn line is dropped."""
         return [row for _, row in sorted({row["round"]: row for row in self._lines()}.items())]
 
     def _lines(self) -> Iterator[dict[str, Any]]:
@@ -131,7 +133,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise BadInput(f"{path}: no such file") from error
     except json.JSONDecodeError as error:
-        raise BadInput(f"{path}:{error.lineno}:{error.colno}: not JSON ({error.msg}); restore or rerun") from error
+        raise BadInput(
+            f"{path}:{error.lineno}:{error.colno}: not JSON ({error.msg}); restore or rerun"
+        ) from error
     if not isinstance(record, dict):
         raise BadInput(f"{path}:1:1: expected a JSON object")
     return record

@@ -9,7 +9,9 @@ from penchant.strategies import InterestStrategy
 from penchant.strategies.wire import arrays
 
 
-def server_app(strategy_for: Callable[[Grid], InterestStrategy], *, rounds: int, deadline_seconds: float) -> ServerApp:
+def server_app(
+    strategy_for: Callable[[Grid], InterestStrategy], *, rounds: int, deadline_seconds: float
+) -> ServerApp:
     """A ServerApp that trains until round `rounds`, counting those that a resumed run has behind it.
 
     deadline_seconds: how long a round waits for its clients.

@@ -42,7 +42,9 @@ class Hooks:
 class RunJournal:
     """Keeps a run directory's checkpoints, ledger and metrics in step."""
 
-    def __init__(self, run: RunDirectory, guarantee: Guarantee, account: Account | None, hooks: Hooks) -> None:
+    def __init__(
+        self, run: RunDirectory, guarantee: Guarantee, account: Account | None, hooks: Hooks
+    ) -> None:
         """account: None where nothing is protected."""
         self._run = run
         self._guarantee = guarantee
@@ -105,7 +107,11 @@ class RunJournal:
 
     def _charge_of(self, round_: int) -> Charge | None:
         assert self._account is not None
-        charges = [c for c in self._account.ledger.charges.all() if c.round == round_ and c.state is not State.ABORTED]
+        charges = [
+            c
+            for c in self._account.ledger.charges.all()
+            if c.round == round_ and c.state is not State.ABORTED
+        ]
         return charges[-1] if charges else None
 
     def _last_released(self) -> int:

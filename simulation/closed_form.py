@@ -92,7 +92,9 @@ class SampleGradients:
     def _head_squares(self) -> Tensor:
         """The head is used on the history's items and, through the scores, on what each state wished for."""
         vectors = self.catalogue.model.item_vectors
-        wished = self.wrong @ vectors[self.catalogue.negatives] + self.right.unsqueeze(-1) * vectors[self.targets]
+        wished = (
+            self.wrong @ vectors[self.catalogue.negatives] + self.right.unsqueeze(-1) * vectors[self.targets]
+        )
         inputs = torch.cat([vectors[self.items], wished], dim=1)
         return squared_norms(inputs, torch.cat([self.by_place, self.states], dim=1))
 
@@ -144,7 +146,9 @@ def _score_gradients(
     """Derivative of each sample's mean loss by scores: of negatives [n, length, c], of targets [n, length, 1]."""
     negatives, n_items = catalogue.negatives, catalogue.model.n_items
     excluded = own_targets(targets, counted, negatives, n_items=n_items)
-    right = (states * catalogue.places[targets]).sum(-1, keepdim=True) + catalogue.priors[targets].unsqueeze(-1)
+    right = (states * catalogue.places[targets]).sum(-1, keepdim=True) + catalogue.priors[targets].unsqueeze(
+        -1
+    )
     wrong = states @ catalogue.places[negatives].T
     wrong += catalogue.priors[negatives] + logq_correction(len(negatives), n_items)
     wrong.masked_fill_(excluded[:, None], -torch.inf)

@@ -31,7 +31,13 @@ _NORM_FLOOR = 1e-6
 class CohortEngine:
     """Answers one request for many people at once."""
 
-    def __init__(self, plan: ClientPlan, histories: Sequence[I32], stores: StackedStores, noise: Callable[[int], NoiseSource]) -> None:
+    def __init__(
+        self,
+        plan: ClientPlan,
+        histories: Sequence[I32],
+        stores: StackedStores,
+        noise: Callable[[int], NoiseSource],
+    ) -> None:
         """histories: int32[n_events] each, in order of time.  noise: round -> the clients' own noise."""
         self._plan = plan
         self._histories = histories
@@ -59,7 +65,9 @@ class CohortEngine:
     def _project(self, head: F32, round_: int) -> ProjectedCatalogue:
         plan = self._plan
         tensors = {n: torch.from_numpy(np.array(v)) for n, v in plan.shared.unflatten(head).items()}
-        negatives = round_negatives(plan.model.n_items, plan.training.negatives, seed=plan.seed, round_=round_)
+        negatives = round_negatives(
+            plan.model.n_items, plan.training.negatives, seed=plan.seed, round_=round_
+        )
         return ProjectedCatalogue.of(plan.model, tensors, negatives)
 
     def _sum_of_updates(self, catalogue: ProjectedCatalogue, people: Sequence[int]) -> F64:
@@ -92,7 +100,9 @@ class CohortEngine:
         """The sum of what `people` clients sent, each with its own noise: Gaussians add up to one Gaussian."""
         guarantee = self._plan.guarantee
         summed = ClippedSum(total, guarantee.clip_bound)
-        return release(summed, noise_multiplier=guarantee.noise_multiplier * people**0.5, noise=self._noise(round_))
+        return release(
+            summed, noise_multiplier=guarantee.noise_multiplier * people**0.5, noise=self._noise(round_)
+        )
 
     def _train_adapters(self, catalogue: ProjectedCatalogue, people: Sequence[int], *, steps: int) -> None:
         for block in self._blocks(people) if steps else ():

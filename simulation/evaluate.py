@@ -15,7 +15,9 @@ from penchant.types import F32, I64
 _QUARTILES = ("1 low", "2", "3", "4 high")
 
 
-def scorer(model: InterestModel, world: World, head: F32, *, adapters: F32 | None, max_history: int) -> Scores:
+def scorer(
+    model: InterestModel, world: World, head: F32, *, adapters: F32 | None, max_history: int
+) -> Scores:
     """Scores of blocks of people by their training histories. adapters: None scores with the shared head alone."""
     TensorLayout.shared(model).write(model, head)
 

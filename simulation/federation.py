@@ -32,7 +32,9 @@ def resolve_guarantee(settings: RunSettings, n_people: int) -> Guarantee:
         return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, 0.0)
     checked_delta_for(privacy.delta, people=n_people)
     rate = poisson_rate(n_people, federation) if federation.sampling is Sampling.POISSON else None
-    return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, _noise(privacy, federation.rounds, rate), rate)
+    return Guarantee(
+        privacy.unit, privacy.noise_at, privacy.clip_bound, _noise(privacy, federation.rounds, rate), rate
+    )
 
 
 def _noise(privacy: PrivacySettings, rounds: int, rate: float | None) -> float:
@@ -44,7 +46,7 @@ def _noise(privacy: PrivacySettings, rounds: int, rate: float | None) -> float:
 
 @dataclass(frozen=True)
 class Federation:
-    """People, their stores, the model, the mechanism. `train` runs the rounds; `personalise` what follows on devices."""
+    """People, their stores, the model, the mechanism. `train` runs the rounds; `personalise` comes after."""
 
     settings: RunSettings
     world: World
@@ -105,9 +107,13 @@ class Federation:
     def _grid(self) -> tuple[LocalGrid, Roster]:
         if self.settings.engine is EngineName.CLIENT:
             people = PeopleAsNodes(self.world.n_people)
-            return LocalGrid(client_app(self._plan(), self._person), [node_of(p) for p in people.people()]), people
+            return LocalGrid(
+                client_app(self._plan(), self._person), [node_of(p) for p in people.people()]
+            ), people
         hosted = HostedPeople(self.world.n_people)
-        return LocalGrid(cohort_app(self._plan(), self._engine()), list(hosted.nodes(hosted.people()))), hosted
+        return LocalGrid(
+            cohort_app(self._plan(), self._engine()), list(hosted.nodes(hosted.people()))
+        ), hosted
 
     def _engine(self) -> CohortEngine:
         return CohortEngine(
@@ -125,7 +131,12 @@ class Federation:
     def _plan(self) -> ClientPlan:
         privacy = self.settings.privacy
         return ClientPlan(
-            self.model, self.settings.training, self.guarantee, privacy.epsilon, privacy.delta, self.settings.seed
+            self.model,
+            self.settings.training,
+            self.guarantee,
+            privacy.epsilon,
+            privacy.delta,
+            self.settings.seed,
         )
 
     def _noise(self, who: str, round_: int) -> NoiseSource:

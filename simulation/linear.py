@@ -4,7 +4,6 @@ A layer y = W x that sample n uses at `length` positions has the gradient sum_t 
 Source of the norm identity: Goodfellow 2015, arXiv:1510.01799; Li et al. 2022, arXiv:2110.05679 ("ghost clipping").
 """
 
-import torch
 from torch import Tensor
 
 

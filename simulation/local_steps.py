@@ -16,7 +16,7 @@ _CLIENTS_AT_ONCE = 24
 def updates_of_many_steps(
     plan: ClientPlan, catalogue: ProjectedCatalogue, events: Tensor, counted: Tensor
 ) -> Tensor:
-    """Sum over people of (weights after the local steps - weights before), each clipped under `user`: float64[n_shared]."""
+    """Sum over people of (weights after the local steps - weights before), clipped under `user`: float64[n_shared]."""
     lengths = counted.sum(1) + 1
     total = torch.zeros(plan.shared.size, dtype=torch.float64)
     for part, own in zip(events.split(_CLIENTS_AT_ONCE), lengths.split(_CLIENTS_AT_ONCE), strict=True):

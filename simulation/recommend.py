@@ -33,13 +33,17 @@ def recommend_to(
     """The k best items that are not in the person's training history. Raises: BadInput for an unknown person."""
     people = world.dataset.behaviours.user_ids
     if user not in people:
-        raise BadInput(f"--user {user}: no such person in {world.dataset.name}; ids look like {', '.join(people[:3])}")
+        raise BadInput(
+            f"--user {user}: no such person in {world.dataset.name}; ids look like {', '.join(people[:3])}"
+        )
     person = people.index(user)
     scores = scorer(model, world, head, adapters=adapters, max_history=max_history)(np.array([person]))
     catalogue = world.dataset.catalogue
     chosen = top_items(scores, min(k, len(catalogue)), seen=[world.histories[person]])[0]
     return [
-        Recommended(place, catalogue.item_ids[i], catalogue.titles[i], catalogue.categories[i], float(scores[0, i]))
+        Recommended(
+            place, catalogue.item_ids[i], catalogue.titles[i], catalogue.categories[i], float(scores[0, i])
+        )
         for place, i in enumerate(chosen, start=1)
         if i >= 0
     ]

@@ -11,7 +11,15 @@ from penchant.interest import TensorLayout
 from penchant.simulation.federation import Federation
 
 _VERSIONED: Final = (
-    "penchant", "flwr", "torch", "opacus", "dp-accounting", "transformers", "numpy", "safetensors", "cryptography",
+    "penchant",
+    "flwr",
+    "torch",
+    "opacus",
+    "dp-accounting",
+    "transformers",
+    "numpy",
+    "safetensors",
+    "cryptography",
 )
 
 
@@ -92,7 +100,9 @@ def _code() -> dict[str, Any]:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=20)
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=20
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

@@ -35,7 +35,9 @@ class Watch:
     round: Callable[[dict[str, Any]], None] = lambda row: None
 
 
-def simulate(settings: RunSettings, out: Path, *, resume: bool = False, watch: Watch | None = None) -> RunDirectory:
+def simulate(
+    settings: RunSettings, out: Path, *, resume: bool = False, watch: Watch | None = None
+) -> RunDirectory:
     """Train, evaluate, and leave the run in `out`.
 
     resume: go on from the last finished round of the run in `out`; the settings must be the same.
@@ -72,7 +74,9 @@ def load_run(run: RunDirectory) -> tuple[RunSettings, World, Federation, F32, F3
     """A finished run's settings, world, federation, head (float32[n_shared]) and adapters (float32[n_people, …])."""
     settings = validated(run.read_settings()["settings"], source=str(run.settings_path))
     if not run.shared_path.is_file():
-        raise BadInput(f"{run.root}: the run is not finished; go on with `penchant simulate --out {run.root} --resume`")
+        raise BadInput(
+            f"{run.root}: the run is not finished; go on with `penchant simulate --out {run.root} --resume`"
+        )
     world = build_world(settings)
     federation = Federation.of(settings, world)
     head = federation.layout.flatten(load_file(run.shared_path))
@@ -87,7 +91,9 @@ def _check_fresh(run: RunDirectory, settings: RunSettings, *, resume: bool) -> N
     if exists and not resume:
         raise BadInput(f"{run.root}: a run is here already; add --resume, or choose another --out")
     if resume and validated(run.read_settings()["settings"], source=str(run.settings_path)) != settings:
-        raise BadInput(f"{run.root}: the settings differ from those the run was started with; use the same, or a new --out")
+        raise BadInput(
+            f"{run.root}: the settings differ from those the run was started with; use the same, or a new --out"
+        )
 
 
 @contextmanager

@@ -35,7 +35,7 @@ class RunSettings(Settings):
     """A known data set, or the path of your own."""
 
     seed: int = Field(default=0, ge=0)
-    """Decides initial weights, negatives and simulated cohorts. Never the noise, unless it is asked to be reproducible."""
+    """Decides initial weights, negatives and simulated cohorts. Never the noise, unless that is to be reproducible."""
 
     engine: EngineName = EngineName.COHORT
     """cohort (all clients of a round as stacked tensors) or client (one ClientApp each, as on a device)."""
@@ -57,15 +57,21 @@ class RunSettings(Settings):
     def _parts_fit(self) -> "RunSettings":
         privacy, training = self.privacy, self.training
         if privacy.unit is Unit.EVENT and training.local_steps != 1:
-            raise ValueError("training.local_steps must be 1 where the unit is event: each step would be a release")
+            raise ValueError(
+                "training.local_steps must be 1 where the unit is event: each step would be a release"
+            )
         if privacy.noise_at is NoiseAt.CLIENT and self.federation.sampling is Sampling.POISSON:
-            raise ValueError("a client that adds its own noise gains nothing from poisson sampling; use fixed or all")
+            raise ValueError(
+                "a client that adds its own noise gains nothing from poisson sampling; use fixed or all"
+            )
         if privacy.unit is not Unit.NONE and privacy.epsilon is None and privacy.noise_multiplier is None:
             raise ValueError("give privacy.epsilon or privacy.noise_multiplier")
         return self
 
 
-def load_settings(recipe: Path | None, overrides: Mapping[str, Any], assignments: Sequence[str] = ()) -> RunSettings:
+def load_settings(
+    recipe: Path | None, overrides: Mapping[str, Any], assignments: Sequence[str] = ()
+) -> RunSettings:
     """A recipe, then flags (dotted keys; None is not given), then `--set key=value` texts, the later over the earlier.
 
     Raises: BadInput naming the file and key, what was given and what would do.

@@ -10,7 +10,13 @@ from penchant.types import F32
 
 
 def train_stacked_adapters(
-    catalogue: ProjectedCatalogue, adapters: F32, events: Tensor, counted: Tensor, *, plan: ClientPlan, steps: int
+    catalogue: ProjectedCatalogue,
+    adapters: F32,
+    events: Tensor,
+    counted: Tensor,
+    *,
+    plan: ClientPlan,
+    steps: int,
 ) -> F32:
     """float32[n, n_personal] after `steps` gradient steps on each person's mean next-item loss, the head held fixed."""
     layout, training = plan.personal, plan.training
@@ -38,7 +44,7 @@ def _scores(
     """Scores of targets [n, length] and negatives [n, length, c] through each person's adapter."""
     negatives, vectors = catalogue.negatives, catalogue.model.item_vectors
     moved = states + own["personal.user"][:, None]
-    low = moved @ own["personal.down"]
+    low = catalogue.model.personal.residual_scale * (moved @ own["personal.down"])
     right = (moved * catalogue.places[targets]).sum(-1) + catalogue.priors[targets]
     right = right + (low * (vectors[targets] @ own["personal.up"].transpose(1, 2))).sum(-1)
     wrong = moved @ catalogue.places[negatives].T + catalogue.priors[negatives]

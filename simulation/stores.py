@@ -32,7 +32,10 @@ class StackedStores:
     def save(self, folder: Path, round_: int) -> None:
         """Write the state after a round; the round before stays until the next, and older ones go."""
         write_atomically(folder / _adapters(round_), save({"adapters": self.adapters}))
-        write_json(folder / _charges(round_), {"round": round_, "charges": [list(map(list, c)) for c in self.charges]})
+        write_json(
+            folder / _charges(round_),
+            {"round": round_, "charges": [list(map(list, c)) for c in self.charges]},
+        )
         for old in folder.glob("round-*"):
             if int(old.stem.split("-")[1]) < round_ - 1:
                 old.unlink()

@@ -43,7 +43,9 @@ def build_world(
     dataset = load(settings.data, cache=cache)
     split = leave_one_out(dataset.behaviours)
     if split.train.n_events == 0:
-        raise BadInput(f"{settings.data}: nothing to train on after the split; people need at least two events")
+        raise BadInput(
+            f"{settings.data}: nothing to train on after the split; people need at least two events"
+        )
     vectors = item_vectors(
         dataset.catalogue, settings.encoder, cache=(cache or cache_folder()) / "vectors", progress=encoding
     )

@@ -25,7 +25,13 @@ class Roster(Protocol):
 
 
 def choose_cohort(
-    people: Sequence[int], settings: FederationSettings, *, population: int, seed: int, round_: int, secret: bool
+    people: Sequence[int],
+    settings: FederationSettings,
+    *,
+    population: int,
+    seed: int,
+    round_: int,
+    secret: bool,
 ) -> list[int]:
     """Draw a round's people.
 

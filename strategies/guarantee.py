@@ -24,9 +24,13 @@ class Guarantee:
 
     def __post_init__(self) -> None:
         if (self.unit is Unit.NONE) != (self.noise_multiplier == 0):
-            raise BadInput(f"unit {self.unit} with noise multiplier {self.noise_multiplier}: noise goes with a unit")
+            raise BadInput(
+                f"unit {self.unit} with noise multiplier {self.noise_multiplier}: noise goes with a unit"
+            )
         if self.noise_at is NoiseAt.CLIENT and self.poisson_rate is not None:
-            raise BadInput("a client that adds its own noise knows that it takes part: nothing is amplified for it")
+            raise BadInput(
+                "a client that adds its own noise knows that it takes part: nothing is amplified for it"
+            )
 
     @property
     def server_noise(self) -> bool:

@@ -39,7 +39,10 @@ class RoundAborted(PenchantError):
 
 @dataclass(frozen=True, slots=True)
 class RoundSummary:
-    """What one round did. Counts of people are known to the server by its own sampling, not told by clients."""
+    """What one round did. Counts of people are known to the server by its own sampling, not told by clients.
+
+    bytes_up, bytes_down: of tensors, as if each person were a node of their own, however an engine bundles them.
+    """
 
     round: int
     invited: int
@@ -80,7 +83,11 @@ class InterestStrategy(Strategy):
         journal: Journal,
         seed: int,
     ) -> None:
-        """state: where to start or resume.  population: how many people the federation is for (public).  noise: round -> its source of noise, asked once a round."""
+        """Start, or go on, from `state`.
+
+        population: how many people the federation is for, a public number.
+        noise: round -> its source of noise, asked once a round.
+        """
         self.state = state
         self.layout = layout
         self._roster = roster
@@ -120,7 +127,7 @@ class InterestStrategy(Strategy):
 
     def _message(self, node: int, hosted: tuple[int, ...], round_: int) -> Message:
         content = request_content(self.layout, TrainRequest(round_, self.state.head, hosted))
-        self._bytes_down += bytes_of(content)
+        self._bytes_down += bytes_of(content) * max(1, len(hosted))
         return Message(content, dst_node_id=node, message_type=MessageType.TRAIN)
 
     def aggregate_train(
@@ -136,9 +143,13 @@ class InterestStrategy(Strategy):
                 f"{self._federation.min_replies} that `min_replies` asks for; nothing was released"
             )
         mean = self._released(total, round_) / self._expected
-        self.state = step(self.state, mean.astype(np.float32), self._optimizer, rounds=self._federation.rounds)
+        self.state = step(
+            self.state, mean.astype(np.float32), self._optimizer, rounds=self._federation.rounds
+        )
         norm = float(np.linalg.norm(mean))
-        summary = RoundSummary(round_, self._invited, admitted, tuple(refused), bytes_up, self._bytes_down, norm)
+        summary = RoundSummary(
+            round_, self._invited, admitted, tuple(refused), bytes_up, self._bytes_down, norm
+        )
         self._journal.persist(self.state, summary)
         return arrays(self.layout, self.state.head), None
 
@@ -147,7 +158,7 @@ class InterestStrategy(Strategy):
         admitted, bytes_up, refused, answered = 0, 0, [], set[int]()
         for reply in replies:
             if reply.has_error():
-                refused.append(reply.error.reason)
+                refused.append(reply.error.reason or "an error without a reason")
                 continue
             try:
                 if reply.metadata.src_node_id in answered:
@@ -159,19 +170,22 @@ class InterestStrategy(Strategy):
                 continue
             answered.add(reply.metadata.src_node_id)
             admitted += update.people
-            bytes_up += bytes_of(reply.content)
+            bytes_up += bytes_of(reply.content) * update.people
         return total, admitted, refused, bytes_up
 
     def _bounded(self, update: SummedUpdate) -> F64:
         """The server clips what it will noise; a sum over several people can only be held against its largest norm."""
-        values = update.values.astype(np.float64)
+        values: F64 = update.values.astype(np.float64)
         if not (self._guarantee.unit is Unit.USER and self._guarantee.server_noise):
             return values
         bound = self._guarantee.clip_bound
         if update.people == 1:
-            return clip(update.values, bound=bound).values[0].astype(np.float64)
+            clipped: F64 = clip(update.values, bound=bound).values[0].astype(np.float64)
+            return clipped
         if np.linalg.norm(values) > update.people * bound * (1 + 1e-6):
-            raise Refused(f"a sum over {update.people} people is longer than {update.people} times the clip bound")
+            raise Refused(
+                f"a sum over {update.people} people is longer than {update.people} times the clip bound"
+            )
         return values
 
     def _released(self, total: F64, round_: int) -> F64:

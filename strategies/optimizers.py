@@ -31,7 +31,8 @@ def step(state: HeadState, update: F32, settings: OptimizerSettings, *, rounds: 
     """The next head after the round's mean update (a descent direction, float32[n_shared]).
 
     rounds: of the whole run, for the schedule.  Both moments are averages, corrected for their start at zero.
-    fedavg: head += rate * m.  fedadam: head += rate * m / (sqrt(v) + floor); Reddi et al. 2021, arXiv:2003.00295, Alg. 2.
+    fedavg: head += rate * m.  fedadam: head += rate * m / (sqrt(v) + floor).
+    Source: Reddi et al. 2021, arXiv:2003.00295, Algorithm 2.
     """
     done = state.round + 1
     beta, gamma = np.float32(settings.momentum), np.float32(settings.second_moment)
@@ -41,7 +42,7 @@ def step(state: HeadState, update: F32, settings: OptimizerSettings, *, rounds: 
     if settings.name == "fedadam":
         direction = direction / (np.sqrt(second / (1 - gamma**done)) + np.float32(settings.floor))
     head = state.head + np.float32(_rate(settings, state.round, rounds)) * direction
-    return HeadState(done, head, first, second)
+    return HeadState(done, head.astype(np.float32), first.astype(np.float32), second.astype(np.float32))
 
 
 def _rate(settings: OptimizerSettings, done: int, rounds: int) -> float:

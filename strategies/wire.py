@@ -108,8 +108,14 @@ def _admitted(layout: TensorLayout, content: RecordDict, record: str) -> F32:
 def _checked_arrays(layout: TensorLayout, sent: ArrayRecord) -> Iterator[tuple[str, F32]]:
     for name, shape in layout.shapes:
         array = sent[name]
-        if array.dtype not in ("float32", "<f4") or tuple(array.shape) != shape or array.stype != "numpy.ndarray":
-            raise Refused(f"{name} is {array.stype} {array.dtype} {tuple(array.shape)}, expected float32 {shape}")
+        if (
+            array.dtype not in ("float32", "<f4")
+            or tuple(array.shape) != shape
+            or array.stype != "numpy.ndarray"
+        ):
+            raise Refused(
+                f"{name} is {array.stype} {array.dtype} {tuple(array.shape)}, expected float32 {shape}"
+            )
         yield name, _decode(name, array.data, shape)
 
 

@@ -81,11 +81,6 @@ def test_the_same_stream_gives_the_same_figures() -> None:
     assert once == again
 
 
-def test_activity_is_by_quartile_and_keeps_equal_counts_together() -> None:
-    assert fairness.activity(np.arange(1, 9)) == ("1 low", "1 low", "2", "2", "3", "3", "4 high", "4 high")
-    assert set(fairness.activity(np.full(50, 7))) == {"1 low"}
-
-
 def test_worst_decile_is_the_tenth_with_the_lowest_places() -> None:
     ranks = np.array([*range(1, 21), 0, 0])
     assert np.flatnonzero(fairness.worst_decile(ranks)).tolist() == [18, 19]

@@ -5,12 +5,14 @@ from penchant.cli import (  # noqa: F401 - importing a command's module adds it 
     _main,
     audit,
     baselines,
+    compare,
     data,
     doctor,
     evaluate,
     keys,
     plan,
     recommend,
+    report,
     simulate,
 )
 

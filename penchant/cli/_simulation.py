@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from penchant.cli._output import Output
+from penchant.report import write_report
 from penchant.rundir import RunDirectory, read_json
 from penchant.simulation.run import Watch, simulate
 from penchant.simulation.settings import RunSettings
@@ -20,6 +21,7 @@ def run_with_progress(settings: RunSettings, out: Path, *, resume: bool, output:
             tick(note=_note(row))
 
         run = simulate(settings, out, resume=resume, watch=Watch(round=round_done))
+    write_report(run)
     return summary(run)
 
 
@@ -29,6 +31,7 @@ def summary(run: RunDirectory) -> dict[str, Any]:
     last = run.read_metrics()[-1]
     return {
         "run": str(run.root),
+        "report": str(run.report_html_path),
         "accuracy": {"test": accuracy["test"], "shared_only": accuracy["shared_only"]},
         "baselines": accuracy["baselines"],
         "privacy": {
@@ -56,7 +59,7 @@ def shown(record: dict[str, Any]) -> Table:
     cost = record["cost"]
     table.caption = (
         f"{cost['client_updates']:,} client updates in {cost['seconds']:.0f} s ({cost['ms_per_client']:.2f} ms each), "
-        f"{cost['bytes_up'] / 1e6:.1f} MB up, peak memory {cost['peak_mb']:.0f} MB"
+        f"{cost['bytes_up'] / 1e6:.1f} MB up, peak memory {cost['peak_mb']:.0f} MB\n{record['report']}"
     )
     return table
 
@@ -66,7 +69,11 @@ def privacy_in_words(privacy: dict[str, Any]) -> str:
     if privacy["unit"] == "none":
         return "NOT PRIVATE"
     stamp = "; the noise is reproducible and protects nobody" if privacy["reproducible_noise"] else ""
-    amplified = "" if privacy["sampling_rate"] is None else f" ({privacy['epsilon_unamplified']:.2f} without amplification)"
+    amplified = (
+        ""
+        if privacy["sampling_rate"] is None
+        else f" ({privacy['epsilon_unamplified']:.2f} without amplification)"
+    )
     return (
         f"ε = {privacy['epsilon']:.2f}{amplified} for one {privacy['unit']}, δ = {privacy['delta']:g}, "
         f"noise at the {privacy['noise_at']}, sampling {privacy['sampling']}{stamp}"

@@ -12,19 +12,29 @@ from penchant.types import NoiseAt, Sampling, Unit
 
 @app.command()
 def simulate(
-    recipe: Annotated[Path | None, typer.Argument(help="A TOML file of settings.", show_default=False)] = None,
+    recipe: Annotated[
+        Path | None, typer.Argument(help="A TOML file of settings.", show_default=False)
+    ] = None,
     data: Annotated[str | None, typer.Option(help="A known data set or your own file or folder.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of training.")] = None,
-    cohort: Annotated[int | None, typer.Option(help="People expected each round; leave out for everyone.")] = None,
+    cohort: Annotated[
+        int | None, typer.Option(help="People expected each round; leave out for everyone.")
+    ] = None,
     sampling: Annotated[Sampling | None, typer.Option(help="How a cohort is drawn.")] = None,
-    engine: Annotated[str | None, typer.Option(help="cohort (stacked, fast) or client (one ClientApp each).")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="cohort (stacked, fast) or client (one ClientApp each).")
+    ] = None,
     privacy: Annotated[Unit | None, typer.Option(help="What is protected. On unless `none` is said.")] = None,
     noise_at: Annotated[NoiseAt | None, typer.Option(help="Who adds the noise.")] = None,
     epsilon: Annotated[float | None, typer.Option(help="The most to spend; decides the noise.")] = None,
-    noise_multiplier: Annotated[float | None, typer.Option(help="Noise over clip bound; decides what is spent.")] = None,
+    noise_multiplier: Annotated[
+        float | None, typer.Option(help="Noise over clip bound; decides what is spent.")
+    ] = None,
     delta: Annotated[float | None, typer.Option(help="Chance that the bound does not hold.")] = None,
     seed: Annotated[int | None, typer.Option(help="Initial weights, negatives, cohorts.")] = None,
-    assign: Annotated[list[str] | None, typer.Option("--set", help="Any setting, for instance model.width=32.")] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", help="Any setting, for instance model.width=32.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where the run is written.")] = Path("runs/latest"),
     resume: Annotated[bool, typer.Option(help="Go on from the last finished round.")] = False,
     fmt: FormatOption = Format.TABLE,

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 class FadingHistory(nn.Module):
     """A sum of past events in which one of age a weighs rate**a, over the square root of the weights' sum.
 
-    The root lets a long history speak louder than a short one, but not in proportion. `neutral` is the state of a person
+    The root lets a long history speak louder than a short one, but not in proportion. `neutral` is the state of someone
     without events. The rate is learned, or fixed at its half-life where a private run should spend nothing on it.
     Guarantee: position t of the output depends on positions <= t of the input alone.
     Shape: float32[n, length, width] -> the same.
@@ -18,10 +18,7 @@ class FadingHistory(nn.Module):
         super().__init__()
         self.neutral = nn.Parameter(torch.zeros(width))
         rate = torch.logit(torch.tensor([0.5 ** (1 / half_life)]))
-        if learned:
-            self.rate_logit = nn.Parameter(rate)
-        else:
-            self.register_buffer("rate_logit", rate, persistent=False)
+        self.rate_logit = nn.Parameter(rate, requires_grad=learned)
 
     def forward(self, events: Tensor) -> Tensor:
         return self.neutral + fading_sum(events, self.rate_logit)

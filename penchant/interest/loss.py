@@ -9,8 +9,8 @@ from torch import Tensor
 def softmax_loss(right: Tensor, wrong: Tensor, excluded: Tensor, *, n_items: int) -> Tensor:
     """Cross-entropy of the right item's score against the scores of wrong ones.
 
-    right: float32[n, length]; wrong: float32[n, length, c]; excluded: bool[n, c], negatives that are no wrong answer for
-    sample n.  Returns float32[n, length].
+    right: float32[n, length]; wrong: float32[n, length, c]; excluded: bool[n, c], negatives that are no wrong answer
+    for sample n.  Returns float32[n, length].
     Negatives count as the whole catalogue would in expectation (the logQ correction for an even draw).
     Source: Bengio and Senécal 2008; Yi et al. 2019 (RecSys).
     """

@@ -60,7 +60,9 @@ class TensorLayout:
     def unstack(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
         """Tensors [n, ...] of n flat vectors, float32[n, size]."""
         parts = flat.split([int(np.prod(shape)) for _, shape in self.shapes], dim=1)
-        return {name: part.reshape(-1, *shape) for (name, shape), part in zip(self.shapes, parts, strict=True)}
+        return {
+            name: part.reshape(-1, *shape) for (name, shape), part in zip(self.shapes, parts, strict=True)
+        }
 
     def read(self, model: InterestModel) -> F32:
         """A copy of the model's tensors of this layout, flat."""

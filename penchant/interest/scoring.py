@@ -30,7 +30,7 @@ def score_people(
             own = TensorLayout.personal(model).unstack(torch.from_numpy(adapters))
             states = states + own["personal.user"]
             wish = torch.einsum("nw,nwr,nrd->nd", states, own["personal.down"], own["personal.up"])
-            scores = scores + wish @ model.item_vectors.T
+            scores = scores + model.personal.residual_scale * wish @ model.item_vectors.T
         result: F32 = (scores + states @ places.T).numpy()
     return result
 

@@ -1,0 +1,107 @@
+"""The privacy section: priced again from the ledger, with everything that must stand beside an epsilon."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from penchant.privacy.accountants import PLDAccountant
+from penchant.privacy.charges import Charges
+from penchant.privacy.events import GaussianSum, PrivacyEvent
+from penchant.privacy.population import epsilons
+from penchant.privacy.pricing import cross_checked
+from penchant.report._saved import SavedRun
+from penchant.types import Unit
+
+_INTERACTIONS: Final = (1, 5, 20)
+
+_SIMULATION_ONLY: Final = (
+    "accuracy, group figures and costs in this report: simulation only, not released in a deployment"
+)
+_TUNING: Final = "the choice of settings, if it was made by trying several on the same people"
+_DEVICE: Final = "what stays on a device: the history and the personal adapter"
+
+
+def privacy(saved: SavedRun) -> dict[str, Any]:
+    """Epsilon is that of the person who paid most; without a unit there is none."""
+    stated = saved.record["privacy"]
+    if saved.charges is None:
+        return _unprotected()
+    events = saved.charges.spent()
+    mechanism = {
+        "name": "Gaussian noise on the sum of clipped contributions",
+        "noise_at": stated["noise_at"],
+        "noise_multiplier": stated["noise_multiplier"],
+        "clip_bound": stated["clip_bound"],
+    }
+    priced = cross_checked(events, delta=stated["delta"])
+    return {
+        "unit": priced.unit.value,
+        "adjacency": priced.adjacency,
+        "epsilon": priced.epsilon,
+        "epsilon_unamplified": priced.epsilon_unamplified,
+        "epsilon_limit": _limit(stated["epsilon_limit"]),
+        "delta": priced.delta,
+        "mechanism": mechanism,
+        "sampling": {
+            "scheme": stated["sampling"],
+            "rate": stated["sampling_rate"],
+            "amplification": priced.epsilon < priced.epsilon_unamplified,
+        },
+        "accountant": priced.accountant,
+        "cross_check": {"accountant": priced.cross_check, "epsilon": priced.cross_check_epsilon},
+        "releases": len(events),
+        "reproducible_noise": any(charge.reproducible for charge in saved.charges.all()),
+        "per_client": _per_client(saved.charges, priced.delta),
+        "several_interactions": list(_several(events, priced.delta)) if priced.unit is Unit.EVENT else [],
+        "covered": ["the shared head after every round, whoever sees it, with whatever else they know"],
+        "not_covered": _not_covered(priced.unit, stated["noise_at"]),
+    }
+
+
+def _unprotected() -> dict[str, Any]:
+    empty = ("adjacency", "epsilon", "epsilon_unamplified", "epsilon_limit", "delta", "mechanism", "sampling")
+    return {
+        "unit": Unit.NONE.value,
+        **dict.fromkeys(empty),
+        "accountant": None,
+        "cross_check": None,
+        "releases": 0,
+        "reproducible_noise": False,
+        "per_client": None,
+        "several_interactions": [],
+        "covered": [],
+        "not_covered": ["everything: this run is not private"],
+    }
+
+
+def _limit(limit: float | None) -> float | None:
+    return None if limit is None or not np.isfinite(limit) else limit
+
+
+def _per_client(charges: Charges, delta: float) -> dict[str, Any]:
+    """Where clients pay by name, each by what it took part in; otherwise all pay the same."""
+    named = charges.people()
+    spent = epsilons([charges.history(person) for person in named] or [Counter(charges.spent())], delta=delta)
+    low, middle, high = np.quantile(spent, [0, 0.5, 1])
+    return {"named": len(named), "min": float(low), "median": float(middle), "max": float(high)}
+
+
+def _several(events: Sequence[PrivacyEvent], delta: float) -> Iterator[dict[str, Any]]:
+    """What the same releases cost somebody who cares about several of their interactions.
+
+    m blanked interactions make at most m chunks vanish, so the sum moves by at most m times the clip bound, as if the
+    noise multiplier were m times smaller. Sampling is not counted.
+    """
+    for interactions in _INTERACTIONS:
+        wider = [GaussianSum(event.noise_multiplier / interactions, event.unit) for event in events]
+        yield {"interactions": interactions, "epsilon": PLDAccountant().epsilon(wider, delta=delta)}
+
+
+def _not_covered(unit: Unit, noise_at: str) -> list[str]:
+    seen = "what the server itself sees: single clipped updates before noise; the server is trusted"
+    single = "a person as a whole: the unit is one interaction, and several of one person cost more (see the table)"
+    open_ends = [seen] if noise_at == "server" else []
+    open_ends += [single] if unit is Unit.EVENT else []
+    return [*open_ends, _TUNING, _SIMULATION_ONLY, _DEVICE]
