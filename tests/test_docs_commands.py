@@ -82,6 +82,13 @@ def test_every_exit_code_is_documented() -> None:
     assert {int(code) for code in re.findall(r"^\| (\d) \|", PAGE, re.MULTILINE)} == codes
 
 
+def test_every_environment_variable_is_documented() -> None:
+    packages = ("penchant", "client", "privacy", "server", "simulation", "strategies")
+    code = [file.read_text(encoding="utf-8") for name in packages for file in (ROOT / name).rglob("*.py")]
+    used = {name for text in code for name in re.findall(r"\bPENCHANT_[A-Z_]+", text)}
+    assert {name for name in used if f"`{name}`" not in PAGE} == set()
+
+
 def shown_commands(page: str) -> Iterator[list[str]]:
     """Words of each `penchant …` line in the page's code blocks; usage lines with alternatives are left out."""
     for block in re.findall(r"^```[a-z]*\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
