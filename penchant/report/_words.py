@@ -74,7 +74,8 @@ def _accuracy(report: Record) -> str:
     )
     return (
         f"For {percent(full['hr@10'])} of people, the item they chose next is among the first ten suggestions out of "
-        f"the whole catalogue; trained centrally on everybody's data and without privacy, the references reach: {others}."
+        "the whole catalogue; trained centrally on everybody's data and without privacy, the references reach: "
+        f"{others}."
     )
 
 
@@ -121,10 +122,10 @@ def _adapter(adapter: Record) -> str:
     n = adapter["better"] + adapter["same"] + adapter["worse"]
     if n == 0:
         return "The personal adapters could not be judged."
+    better, worse = percent(adapter["better"] / n), percent(adapter["worse"] / n)
     return (
-        "The personal adapter, which never leaves the device, moved the right item up for "
-        f"{percent(adapter['better'] / n)} of people and down for {percent(adapter['worse'] / n)}; NDCG@10 is {adapter['ndcg@10']:.4f} with it and "
-        f"{adapter['ndcg@10_without']:.4f} without."
+        f"The personal adapter, which never leaves the device, moved the right item up for {better} of people and down "
+        f"for {worse}; NDCG@10 is {adapter['ndcg@10']:.4f} with it and {adapter['ndcg@10_without']:.4f} without."
     )
 
 
