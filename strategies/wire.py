@@ -15,6 +15,7 @@ from penchant.types import F32
 _HEAD: Final = "head"
 _UPDATE: Final = "update"
 _CONFIG: Final = "config"
+_CONFIG_KEYS: Final = frozenset({"round", "people"})
 _NPY_HEADER_LIMIT: Final = 4096
 
 
@@ -83,7 +84,7 @@ def read_update(layout: TensorLayout, message: Message, *, round_: int) -> Summe
     if answered != round_:
         raise Refused(f"an update for round {answered} came in round {round_}")
     people = content.config_records[_CONFIG].get("people", 1)
-    if not isinstance(people, int) or people < 1:
+    if type(people) is not int or people < 1:
         raise Refused(f"an update says that it sums {people!r} people")
     return SummedUpdate(round=answered, values=_admitted(layout, content, _UPDATE), people=people)
 
@@ -94,8 +95,10 @@ def bytes_of(content: RecordDict) -> int:
 
 
 def _admitted(layout: TensorLayout, content: RecordDict, record: str) -> F32:
-    if set(content.array_records) != {record}:
-        raise Refused(f"array records {sorted(content.array_records)}, expected {record!r} alone")
+    if set(content) != {record, _CONFIG} or record not in content.array_records:
+        raise Refused(f"records {sorted(content)}, expected arrays {record!r} and {_CONFIG!r} alone")
+    if unknown := set(content.config_records[_CONFIG]) - _CONFIG_KEYS:
+        raise Refused(f"{_CONFIG} tells of {sorted(unknown)}: only {sorted(_CONFIG_KEYS)} may travel")
     sent = content.array_records[record]
     if set(sent) != set(layout.names):
         raise Refused(f"tensors differ from the allow-list: {sorted(set(sent) ^ set(layout.names))}")
@@ -120,7 +123,7 @@ def _checked_arrays(layout: TensorLayout, sent: ArrayRecord) -> Iterator[tuple[s
 
 
 def _decode(name: str, raw: bytes, shape: tuple[int, ...]) -> F32:
-    """Decode a .npy payload whose header is read, and held against the length, before any array is made."""
+    """Decode a .npy payload. Its header must be the one that NumPy writes for this shape: nothing in it is believed."""
     if raw[:6] != b"\x93NUMPY" or len(raw) < 12:
         raise Refused(f"{name}: not a .npy payload")
     wide = raw[6] >= 2
@@ -129,21 +132,22 @@ def _decode(name: str, raw: bytes, shape: tuple[int, ...]) -> F32:
     n_bytes = 4 * int(np.prod(shape, dtype=np.int64))
     if header_length > _NPY_HEADER_LIMIT or len(raw) != start + n_bytes:
         raise Refused(f"{name}: {len(raw)} bytes, expected a header and {n_bytes} bytes")
-    header = raw[10 + 2 * wide : start].decode("latin-1").replace(" ", "")
-    if "'descr':'<f4'" not in header or "'fortran_order':False" not in header:
-        raise Refused(f"{name}: header {header[:80]!r} is not little-endian float32 in C order")
+    header = "".join(raw[start - header_length : start].decode("latin-1").split())
+    expected = "".join(f"{{'descr':'<f4','fortran_order':False,'shape':{shape},}}".split())
+    if header != expected:
+        raise Refused(f"{name}: header {header[:80]!r}, expected {expected!r}")
     return np.frombuffer(raw, "<f4", offset=start).reshape(shape)
 
 
 def _integer(content: RecordDict, key: str) -> int:
     value = content.config_records.get(_CONFIG, ConfigRecord()).get(key)
-    if not isinstance(value, int):
+    if type(value) is not int:  # truth values are integers to isinstance
         raise Refused(f"{key} is {value!r}, expected an integer")
     return value
 
 
 def _optional_list(content: RecordDict, key: str) -> list[int]:
     value = content.config_records[_CONFIG].get(key, [])
-    if not isinstance(value, list) or not all(isinstance(v, int) for v in value):
+    if not isinstance(value, list) or not all(type(v) is int for v in value):
         raise Refused(f"{key} is {value!r}, expected a list of integers")
-    return [v for v in value if isinstance(v, int)]
+    return [v for v in value if type(v) is int]
