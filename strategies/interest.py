@@ -101,6 +101,7 @@ class InterestStrategy(Strategy):
         self._seed = seed
         self._expected = expected_cohort(population, federation)
         self._invited = 0
+        self._asked: dict[int, int] = {}
         self._bytes_down = 0
 
     def summary(self) -> None:
@@ -123,7 +124,9 @@ class InterestStrategy(Strategy):
         )
         self._invited = len(chosen)
         self._bytes_down = 0
-        return [self._message(node, hosted, round_) for node, hosted in self._roster.nodes(chosen).items()]
+        hosts = self._roster.nodes(chosen)
+        self._asked = {node: max(1, len(hosted)) for node, hosted in hosts.items()}
+        return [self._message(node, hosted, round_) for node, hosted in hosts.items()]
 
     def _message(self, node: int, hosted: tuple[int, ...], round_: int) -> Message:
         content = request_content(self.layout, TrainRequest(round_, self.state.head, hosted))
@@ -161,9 +164,7 @@ class InterestStrategy(Strategy):
                 refused.append(reply.error.reason or "an error without a reason")
                 continue
             try:
-                if reply.metadata.src_node_id in answered:
-                    raise Refused("a second update from one client in one round")
-                update = read_update(self.layout, reply, round_=round_)
+                update = self._admitted(reply, answered, round_)
                 total += self._bounded(update)
             except PenchantError as error:
                 refused.append(str(error))
@@ -172,6 +173,18 @@ class InterestStrategy(Strategy):
             admitted += update.people
             bytes_up += bytes_of(reply.content) * update.people
         return total, admitted, refused, bytes_up
+
+    def _admitted(self, reply: Message, answered: set[int], round_: int) -> SummedUpdate:
+        """An update that was asked for, once, of as many people as were asked: how many is not the client's to say."""
+        node = reply.metadata.src_node_id
+        if node not in self._asked:
+            raise Refused("an update from a node that was not asked")
+        if node in answered:
+            raise Refused("a second update from one client in one round")
+        update = read_update(self.layout, reply, round_=round_)
+        if update.people != self._asked[node]:
+            raise Refused(f"an update sums {update.people} people where {self._asked[node]} were asked")
+        return update
 
     def _bounded(self, update: SummedUpdate) -> F64:
         """The server clips what it will noise; a sum over several people can only be held against its largest norm."""
