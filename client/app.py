@@ -11,7 +11,7 @@ from penchant.client.adapter_training import train_adapter
 from penchant.client.budget import admit_charge
 from penchant.client.chunk_training import disjoint_chunks, private_chunk_update
 from penchant.client.head_training import head_update
-from penchant.client.store import ClientStore, PersonalState
+from penchant.client.store import ClientStore, PersonalState, charged
 from penchant.config import TrainingSettings
 from penchant.errors import BudgetExceeded
 from penchant.interest import InterestModel, TensorLayout, round_negatives
@@ -127,6 +127,6 @@ def _head_update(
         if guarantee.client_noise:
             total = ClippedSum.empty(len(update), bound=clipped.bound).plus(clipped)
             noised = release(total, noise_multiplier=guarantee.noise_multiplier, noise=person.noise(round_))
-            charged = (*state.charges, (guarantee.noise_multiplier, 1.0, 1))
-            return noised.astype("float32"), PersonalState(state.adapter, charged)
+            account = charged(state.charges, guarantee.noise_multiplier)
+            return noised.astype("float32"), PersonalState(state.adapter, account)
     return update, state

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from penchant.client.store import Charge
+from penchant.client.store import Charge, charged
 from penchant.errors import BudgetExceeded
 from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.events import GaussianSum, PoissonGaussianSum, PrivacyEvent
@@ -21,7 +21,7 @@ def admit_charge(
     """Raises: BudgetExceeded when one more round would pass the client's limit. Nothing is spent by asking."""
     if epsilon_limit is None:
         return
-    after = spent_epsilon((*charges, (guarantee.noise_multiplier, 1.0, 1)), unit=guarantee.unit, delta=delta)
+    after = spent_epsilon(charged(charges, guarantee.noise_multiplier), unit=guarantee.unit, delta=delta)
     if after > epsilon_limit:
         raise BudgetExceeded(
             f"one more round would bring this client to epsilon {after:.2f}, past {epsilon_limit:g}"

@@ -9,6 +9,14 @@ Charge = tuple[float, float, int]
 """Opacus' own record: noise multiplier, sampling rate, steps."""
 
 
+def charged(charges: tuple[Charge, ...], noise_multiplier: float) -> tuple[Charge, ...]:
+    """A client's account with one more release in which all of its data took part (rate 1); equal steps are counted."""
+    *before, last = charges or ((noise_multiplier, 1.0, 0),)
+    if last[:2] != (noise_multiplier, 1.0):
+        return (*charges, (noise_multiplier, 1.0, 1))
+    return (*before, (*last[:2], last[2] + 1))
+
+
 @dataclass(frozen=True, slots=True)
 class PersonalState:
     """adapter: float32[n_personal], flat in the order of `TensorLayout.personal`; charges: every release for life."""

@@ -121,7 +121,7 @@ class FederationSettings(Settings):
     """People expected each round; null takes everyone."""
 
     sampling: Sampling = Sampling.ALL
-    """all, fixed (so many, drawn without replacement: no amplification is claimed) or poisson (each joins by chance)."""
+    """all, fixed (so many without replacement: no amplification is claimed) or poisson (each joins by chance)."""
 
     round_deadline_seconds: float = Field(default=600.0, gt=0)
     """How long a round waits for its clients."""

@@ -45,8 +45,7 @@ def simulate(
     """
     watch = watch or Watch()
     logging.getLogger("flwr").setLevel(logging.WARNING)
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
+    torch.set_num_threads(settings.threads)
     run = RunDirectory(out)
     _check_fresh(run, settings, resume=resume)
     world = build_world(settings, encoding=watch.encoding)

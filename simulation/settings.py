@@ -43,8 +43,8 @@ class RunSettings(Settings):
     evaluate_every: int = Field(default=5, ge=0)
     """Rounds between two looks at the validation items (simulation only); 0 looks once, at the end."""
 
-    threads: int | None = Field(default=None, ge=1)
-    """Threads for tensor operations; null leaves it to torch (all cores, or OMP_NUM_THREADS)."""
+    threads: int = Field(default=1, ge=1)
+    """Threads for tensor operations. More help on large catalogues, and hurt on a machine that is busy otherwise."""
 
     encoder: EncoderSettings = EncoderSettings()
     model: ModelSettings = ModelSettings()

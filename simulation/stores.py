@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save
 
-from penchant.client.store import Charge, PersonalState
+from penchant.client.store import Charge, PersonalState, charged
 from penchant.rundir import write_atomically, write_json
 from penchant.types import F32
 
@@ -24,10 +24,7 @@ class StackedStores:
 
     def charge(self, person: int, noise_multiplier: float) -> None:
         """Add one release, everyone's chunks or whole update taking part, to a person's account for life."""
-        *before, last = self.charges[person] or ((noise_multiplier, 1.0, 0),)
-        same = last[:2] == (noise_multiplier, 1.0)
-        grown = (*before, (*last[:2], last[2] + 1)) if same else (*before, last, (noise_multiplier, 1.0, 1))
-        self.charges[person] = tuple(grown)
+        self.charges[person] = charged(self.charges[person], noise_multiplier)
 
     def save(self, folder: Path, round_: int) -> None:
         """Write the state after a round; the round before stays until the next, and older ones go."""

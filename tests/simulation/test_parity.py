@@ -1,0 +1,96 @@
+"""A run gives the same shared head and adapters on every engine."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from penchant.privacy.noise import NoiseSource
+from penchant.simulation.federation import Federation
+from penchant.simulation.world import World
+from penchant.strategies import HeadState, RoundSummary
+from penchant.types import F32, F64
+from tests.simulation.conftest import settings_of
+
+
+class NoJournal:
+    """Keeps nothing."""
+
+    def charge(self, round_: int, event: Any) -> None:
+        pass
+
+    def persist(self, state: HeadState, summary: RoundSummary) -> None:
+        pass
+
+
+class Silence:
+    """Noise of zero: what is left is the arithmetic that engines must share."""
+
+    protects = False
+
+    def standard_normal(self, size: int) -> F64:
+        return np.zeros(size)
+
+
+def trained(world: World, *assignments: str, monkeypatch: pytest.MonkeyPatch) -> tuple[F32, F32, Any]:
+    """The head, the adapters and the accounts after the rounds, without noise."""
+    federation = Federation.of(settings_of(*assignments), world)
+
+    def silent(self: Federation, who: str, round_: int) -> NoiseSource:
+        return Silence()
+
+    monkeypatch.setattr(Federation, "_noise", silent)
+    state = federation.train(federation.initial_state(), NoJournal())
+    return state.head, federation.stores.adapters, federation.stores.charges
+
+
+CASES = {
+    "none": ("privacy.unit=none", "optimizer.learning_rate=0.05"),
+    "none, many local steps": (
+        "privacy.unit=none",
+        "training.local_steps=3",
+        "training.local_learning_rate=0.05",
+    ),
+    "none, fixed cohorts": (
+        "privacy.unit=none",
+        "federation.cohort=20",
+        "federation.sampling=fixed",
+        "optimizer.learning_rate=0.05",
+    ),
+    "none, whole catalogue, learned half-life": (
+        "privacy.unit=none",
+        "training.negatives=0",
+        "model.learn_half_life=true",
+        "optimizer.name=fedadam",
+        "optimizer.learning_rate=0.003",
+        "optimizer.floor=0.001",
+    ),
+    "user": ("privacy.unit=user",),
+    "user, many local steps": (
+        "privacy.unit=user",
+        "training.local_steps=2",
+        "training.local_learning_rate=0.05",
+    ),
+    "user, noise at the client": ("privacy.unit=user", "privacy.noise_at=client"),
+    "event at the client": ("privacy.unit=event", "privacy.noise_at=client", "optimizer.learning_rate=0.1"),
+    "event at the server": ("privacy.unit=event", "privacy.noise_at=server", "optimizer.learning_rate=0.1"),
+    "event, head kept": ("privacy.unit=event", "privacy.noise_at=client", "model.learn_head=false"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_stacked_clients_compute_what_each_client_would(
+    case: str, small_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = 50 if "local steps" not in case else 20
+    assignments = (*CASES[case], "federation.rounds=3", "optimizer.schedule=constant")
+    world = small_world(people, settings_of(*assignments))
+    before = Federation.of(settings_of(*assignments), world).initial_state().head
+    one_by_one = trained(world, *assignments, "engine=client", monkeypatch=monkeypatch)
+    stacked = trained(world, *assignments, "engine=cohort", monkeypatch=monkeypatch)
+    assert np.abs(stacked[0] - before).max() > 1e-3, "nothing was learned, so nothing was compared"
+    assert np.abs(stacked[0] - one_by_one[0]).max() < 1e-5
+    assert np.abs(stacked[1]).max() > 1e-3
+    assert np.abs(stacked[1] - one_by_one[1]).max() < 1e-5
+    assert stacked[2] == one_by_one[2]
