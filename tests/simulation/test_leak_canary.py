@@ -37,7 +37,9 @@ def sampled_hit_rate(dataset: Dataset, *, leak: bool) -> float:
     held_out = [[split.validation[u], split.test[u]] if leak else [] for u in range(len(histories))]
     excluded = [np.concatenate([h, np.array(o, h.dtype)]) for h, o in zip(histories, held_out, strict=True)]
     counts = negative_counts(histories, n_items, excluded=excluded)
-    counts += np.random.default_rng(1).random(counts.shape, dtype=np.float32) * 1e-3  # ties by lot, as in a model
+    counts += (
+        np.random.default_rng(1).random(counts.shape, dtype=np.float32) * 1e-3
+    )  # ties by lot, as in a model
 
     def scores(users: I64) -> F32:
         return scores_from_counts(counts[users])

@@ -9,19 +9,9 @@ import pytest
 from penchant.privacy.noise import NoiseSource
 from penchant.simulation.federation import Federation
 from penchant.simulation.world import World
-from penchant.strategies import HeadState, RoundSummary
 from penchant.types import F32, F64
 from tests.simulation.conftest import settings_of
-
-
-class NoJournal:
-    """Keeps nothing."""
-
-    def charge(self, round_: int, event: Any) -> None:
-        pass
-
-    def persist(self, state: HeadState, summary: RoundSummary) -> None:
-        pass
+from tests.simulation.flower_world import NoJournal
 
 
 class Silence:
@@ -83,7 +73,7 @@ CASES = {
 def test_stacked_clients_compute_what_each_client_would(
     case: str, small_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people = 50 if "local steps" not in case else 20
+    people = 50
     assignments = (*CASES[case], "federation.rounds=3", "optimizer.schedule=constant")
     world = small_world(people, settings_of(*assignments))
     before = Federation.of(settings_of(*assignments), world).initial_state().head

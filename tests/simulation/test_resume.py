@@ -1,4 +1,4 @@
-"""A run that is killed and resumed ends where an uninterrupted one does, and the ledger never shows less than came out."""
+"""A run that is killed and resumed ends where an uninterrupted one does, and its ledger never shows less than came out."""
 
 import os
 import signal
@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from safetensors.numpy import load_file
 
+from penchant.datasets import Dataset
 from penchant.errors import BadInput
 from penchant.privacy.charges import Charges
 from penchant.privacy.ledger import read_ledger
@@ -21,6 +23,7 @@ from penchant.simulation.settings import load_settings
 ROUNDS = 4
 SETTINGS = (
     "privacy.reproducible_noise=true",
+    "privacy.delta=0.001",
     "model.width=8",
     "encoder.whiten_rank=16",
     "training.max_history=20",
@@ -76,13 +79,35 @@ simulate(load_settings(None, {}, assignments), Path(out))
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(movielens_100k: object, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    return simulate(load_settings(None, {}, SETTINGS), tmp_path_factory.mktemp("run") / "whole")
+def shop(movielens_100k: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """The settings, on thirty real people and what they saw."""
+    folder = tmp_path_factory.mktemp("shop")
+    behaviours, catalogue = movielens_100k.behaviours, movielens_100k.catalogue
+    events = slice(0, int(behaviours.offsets[30]))
+    items = sorted(set(behaviours.items[events].tolist()))
+    rows = {
+        "user_id": [behaviours.user_ids[u] for u in behaviours.users[events]],
+        "item_id": [catalogue.item_ids[i] for i in behaviours.items[events]],
+        "rating": behaviours.values[events],
+        "timestamp": behaviours.at[events],
+    }
+    pl.DataFrame(rows).write_csv(folder / "interactions.csv")
+    titles = {
+        "item_id": [catalogue.item_ids[i] for i in items],
+        "title": [catalogue.titles[i] for i in items],
+    }
+    pl.DataFrame(titles).write_csv(folder / "items.csv")
+    return (*SETTINGS, f"data={folder}")
 
 
-def killed(moment: str, out: Path) -> None:
+@pytest.fixture(scope="module")
+def uninterrupted(shop: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    return simulate(load_settings(None, {}, shop), tmp_path_factory.mktemp("run") / "whole")
+
+
+def killed(moment: str, out: Path, settings: tuple[str, ...]) -> None:
     """Start a run, wait until it reaches `moment` in its second round, and kill it without warning."""
-    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", VICTIM, moment, str(out), *SETTINGS])
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", VICTIM, moment, str(out), *settings])
     reached, deadline = Path(f"{out}.reached"), time.monotonic() + 240
     while not reached.exists():
         assert process.poll() is None, "the run ended before it could be killed"
@@ -105,13 +130,15 @@ def killed(moment: str, out: Path) -> None:
         "after publishing",
     ],
 )
-def test_a_killed_run_ends_like_one_that_was_not(moment: str, uninterrupted: RunDirectory, tmp_path: Path) -> None:
-    killed(moment, tmp_path / "run")
+def test_a_killed_run_ends_like_one_that_was_not(
+    moment: str, shop: tuple[str, ...], uninterrupted: RunDirectory, tmp_path: Path
+) -> None:
+    killed(moment, tmp_path / "run", shop)
     before = Charges(read_ledger(tmp_path / "run" / "ledger.sqlite"))
     finished = len([c for c in before.all() if c.went_out])
     assert len(before.spent()) >= finished >= 1
 
-    run = simulate(load_settings(None, {}, SETTINGS), tmp_path / "run", resume=True)
+    run = simulate(load_settings(None, {}, shop), tmp_path / "run", resume=True)
     for ours, theirs in (
         (run.shared_path, uninterrupted.shared_path),
         (run.personal / "adapters.safetensors", uninterrupted.personal / "adapters.safetensors"),
@@ -123,10 +150,12 @@ def test_a_killed_run_ends_like_one_that_was_not(moment: str, uninterrupted: Run
     assert len(charges.spent()) >= ROUNDS
 
 
-def test_what_cannot_be_resumed_says_why(uninterrupted: RunDirectory, tmp_path: Path) -> None:
+def test_what_cannot_be_resumed_says_why(
+    shop: tuple[str, ...], uninterrupted: RunDirectory, tmp_path: Path
+) -> None:
     with pytest.raises(BadInput, match="nothing to resume"):
-        simulate(load_settings(None, {}, SETTINGS), tmp_path / "none", resume=True)
+        simulate(load_settings(None, {}, shop), tmp_path / "none", resume=True)
     with pytest.raises(BadInput, match="a run is here already"):
-        simulate(load_settings(None, {}, SETTINGS), uninterrupted.root)
+        simulate(load_settings(None, {}, shop), uninterrupted.root)
     with pytest.raises(BadInput, match="settings differ"):
-        simulate(load_settings(None, {}, (*SETTINGS, "seed=1")), uninterrupted.root, resume=True)
+        simulate(load_settings(None, {}, (*shop, "seed=1")), uninterrupted.root, resume=True)
