@@ -50,6 +50,7 @@ def accepted(command: click.Command) -> set[str]:
 def sections(page: str) -> dict[str, str]:
     """The text under each heading that names a command."""
     parts = re.split(r"^## (penchant [a-z -]+)$", page, flags=re.MULTILINE)
+    assert len(set(parts[1::2])) == len(parts[1::2]), "a command is documented twice"
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 

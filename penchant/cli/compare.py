@@ -62,7 +62,7 @@ def _privacy(privacy: dict[str, Any]) -> str:
         return "NOT PRIVATE"
     return (
         f"ε = {privacy['epsilon']:.2f} for one {privacy['unit']}\nδ = {privacy['delta']:g}, "
-        f"noise at the {privacy['noise_at']}\nnot amplified: {privacy['epsilon_unamplified']:.2f}"
+        f"noise at the {privacy['mechanism']['noise_at']}\nnot amplified: {privacy['epsilon_unamplified']:.2f}"
     )
 
 
