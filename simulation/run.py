@@ -29,10 +29,11 @@ from penchant.types import F32, Unit
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told of progress: items encoded, each round's row."""
+    """Who is told of progress: items encoded, each round's row, that measuring begins."""
 
     encoding: Callable[[int], None] = lambda items: None
     round: Callable[[dict[str, Any]], None] = lambda row: None
+    measuring: Callable[[], None] = lambda: None
 
 
 def simulate(
@@ -62,6 +63,7 @@ def simulate(
             if restored is None:
                 raise
             state, stopped = restored, error
+    watch.measuring()
     federation.personalise(state)
     _finish(run, federation, state)
     if stopped is not None:

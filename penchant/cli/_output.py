@@ -9,7 +9,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
 class Format(StrEnum):
@@ -19,7 +26,9 @@ class Format(StrEnum):
     JSON = "json"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="Print a table for people or JSON for programs.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="Print a table for people or JSON for programs.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
@@ -38,8 +47,14 @@ class Output:
 
     @contextmanager
     def progress(self, what: str, total: float | None) -> Iterator[Tick]:
-        """A bar with elapsed and remaining time; silent under `--quiet`."""
-        bar = Progress(
+        """One bar with elapsed and remaining time; silent under `--quiet`."""
+        with self.steps() as step:
+            yield step(what, total)
+
+    @contextmanager
+    def steps(self) -> Iterator[Callable[[str, float | None], Tick]]:
+        """Several bars, one below the other: `step(what, total)` adds one and returns its tick."""
+        bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -50,13 +65,17 @@ class Output:
             disable=self.quiet,
             transient=not sys.stderr.isatty(),
         )
-        with bar:
-            task = bar.add_task(what, total=total, note="")
+
+        def step(what: str, total: float | None) -> Tick:
+            task = bars.add_task(what, total=total, note="")
 
             def tick(advance: float = 1, note: str = "") -> None:
-                bar.update(task, advance=advance, note=note)
+                bars.update(task, advance=advance, note=note)
 
-            yield tick
+            return tick
+
+        with bars:
+            yield step
 
     def say(self, text: str) -> None:
         """A line for people, on standard error."""

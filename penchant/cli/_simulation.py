@@ -14,13 +14,15 @@ from penchant.simulation.settings import RunSettings
 
 def run_with_progress(settings: RunSettings, out: Path, *, resume: bool, output: Output) -> dict[str, Any]:
     """Simulate, write the report, and return the summary that the command prints."""
-    rounds = settings.federation.rounds
-    with output.progress(f"{settings.privacy.unit} federation", rounds) as tick:
-
-        def round_done(row: dict[str, Any]) -> None:
-            tick(note=_note(row))
-
-        run = simulate(settings, out, resume=resume, watch=Watch(round=round_done))
+    with output.steps() as step:
+        encoded = step("items read by the language model", None)
+        trained = step(f"rounds, privacy unit {settings.privacy.unit}", settings.federation.rounds)
+        watch = Watch(
+            encoding=lambda items: encoded(items),
+            round=lambda row: trained(note=_note(row)),
+            measuring=lambda: output.say("Training is done; measuring on the held-out items."),
+        )
+        run = simulate(settings, out, resume=resume, watch=watch)
     write_report(run)
     return summary(run)
 
