@@ -54,5 +54,5 @@ define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo 'Penchant needs Python 3.11 or later; say for instance: make PYTHON=python3.12' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --constraint constraints.txt --editable $(1)
+	$(BIN)/python -m pip install --no-compile --constraint constraints.txt --editable $(1)
 endef
