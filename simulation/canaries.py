@@ -20,6 +20,10 @@ from penchant.types import F32, F64, I32, I64, NO_ITEM, Bool
 _LOUDNESS: Final = 10.0
 """A canary's update before the clip, in clip bounds: a mechanism that forgets to clip is heard at once."""
 
+_SILENT_ROUNDS: Final = 2
+_REPEATS: Final = 0.5
+_LEAST_RIDGE: Final = 1e-3
+
 
 class Canaries(Protocol):
     """included: bool[m], the coins.  scores: float64[m], from releases alone, higher where the canary seems in."""
@@ -102,6 +106,8 @@ class CanaryInteractions:
         self.scores = np.zeros(count)
         self._who = np.empty(0, np.int64)
         self._known: F64 = np.empty((0, plan.shared.size))
+        self._noise: F64 = np.empty(0)
+        self._left = 0.0
 
     @property
     def present(self) -> list[int]:
@@ -113,23 +119,36 @@ class CanaryInteractions:
         negatives = self._negatives(round_)
         self._known = _gradients(self._plan, self._whole[self._who], negatives)
         blanked = self._whole[self._who]
-        blanked[~self.included[self._who], -1] = NO_ITEM
+        blanked[~self.included[self._who] | (round_ <= _SILENT_ROUNDS), -1] = NO_ITEM
         if not self._plan.guarantee.client_noise:
             return self._sent(blanked.ravel(), negatives).astype(np.float64)
         sent = np.array([self._sent(history, negatives) for history in blanked], dtype=np.float64)
-        strange = sent - sent.mean(axis=0)  # noise that several clients share cancels
-        self.scores[self._who] += (strange * self._known).sum(axis=1) / self._plan.guarantee.clip_bound
+        if len(fresh := self._fresh(round_, sent)):
+            self.scores[self._who] += (fresh * self._known).sum(axis=1) / self._plan.guarantee.clip_bound
         total: F64 = sent.sum(axis=0)
         return total
 
     def watch(self, round_: int, released: F64) -> None:
-        del round_
-        if self._plan.guarantee.client_noise:
+        if self._plan.guarantee.client_noise or not len(fresh := self._fresh(round_, released)):
             return
         overlap = self._known @ self._known.T
-        overlap[np.diag_indices_from(overlap)] += self._plan.guarantee.noise_multiplier**2
-        heard = self._known @ released / self._plan.guarantee.clip_bound
+        overlap[np.diag_indices_from(overlap)] += max(self._left, _LEAST_RIDGE)
+        heard = self._known @ fresh / self._plan.guarantee.clip_bound
         self.scores[self._who] += np.linalg.solve(overlap, heard)
+
+    def _fresh(self, round_: int, heard: F64) -> F64:
+        """Without the noise that repeats; empty in the rounds that are for listening alone."""
+        if round_ == 1:
+            self._noise = heard
+        elif round_ == _SILENT_ROUNDS:
+            same = (self._noise * heard).sum() > _REPEATS * np.linalg.norm(self._noise) * np.linalg.norm(
+                heard
+            )
+            self._left = float(((heard - self._noise) ** 2).mean()) / 2 / self._plan.guarantee.clip_bound**2
+            self._noise = heard if same else np.zeros_like(heard)
+        else:
+            return heard - self._noise
+        return np.empty(0)
 
     def _sent(self, history: I64, negatives: torch.Tensor) -> F32:
         """What a client with this history sends."""
@@ -152,13 +171,13 @@ class CanaryInteractions:
 
 
 def _gradients(plan: ClientPlan, chunks: I64, negatives: torch.Tensor) -> F64:
-    """What the attacker works out alone: minus each chunk's clipped gradient over the clip bound, float64[n, n_params]."""
+    """What the attacker works out alone, float64[n, n_params]: minus each chunk's clipped gradient over the bound."""
     samples = GradSampleModule(ChunkLoss(plan.model))
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Full backward hook is firing")
             samples(torch.from_numpy(chunks), negatives).sum().backward()
-        rows = [parameter.grad_sample.flatten(1) for parameter in plan.shared.select(plan.model)]
+        rows = [getattr(parameter, "grad_sample").flatten(1) for parameter in plan.shared.select(plan.model)]  # noqa: B009
         clipped = clip(-torch.cat(rows, dim=1).numpy(), bound=plan.guarantee.clip_bound)
     finally:
         samples.zero_grad(set_to_none=True)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from penchant.client.private_optimizer import NoisyOptimizer
+from penchant.errors import BadInput
 from penchant.privacy.noise import CryptographicNoise
 from penchant.strategies import InterestStrategy
 from penchant.types import F32, F64
@@ -24,6 +25,14 @@ class Mistake(StrEnum):
     NO_CLIP = "no-clip"
     CLIP_AFTER_THE_MEAN = "clip-after-mean"
     SAME_NOISE_EACH_ROUND = "same-noise"
+
+
+def mistake_named(name: str) -> Mistake:
+    """Raises: BadInput with the names that are known."""
+    try:
+        return Mistake(name)
+    except ValueError as error:
+        raise BadInput(f"no mistake {name!r} to plant; known are {', '.join(Mistake)}") from error
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from penchant.simulation.cohort import CohortEngine
 from penchant.simulation.federation import resolve_guarantee
 from penchant.simulation.grid import LocalGrid
 from penchant.simulation.inference import by_model, by_recommendations
-from penchant.simulation.settings import RunSettings
+from penchant.simulation.settings import RunSettings, validated
 from penchant.simulation.stores import StackedStores
 from penchant.simulation.world import World
 from penchant.strategies import HeadState, InterestStrategy
@@ -32,6 +32,7 @@ from penchant.strategies.wire import SummedUpdate, TrainRequest, read_request, u
 from penchant.types import F64, Bool, Unit
 
 _NODE: Final = 2
+_LEAST_ROUNDS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,17 @@ class Attack:
         }
 
 
+def claiming(settings: RunSettings, epsilon: float) -> RunSettings:
+    """The same run with its noise calibrated to another claim: few guesses can refute a small epsilon only."""
+    privacy = {
+        **settings.privacy.model_dump(),
+        "epsilon": epsilon,
+        "noise_multiplier": None,
+        "reproducible_noise": False,
+    }
+    return validated({**settings.model_dump(), "privacy": privacy}, source="the attack's settings")
+
+
 def attack(
     settings: RunSettings,
     world: World,
@@ -75,8 +87,12 @@ def attack(
     """Run the shadow federation in `folder`, guess the canaries' coins, and hold that against the ledger's price.
 
     Half of the real people, drawn by coins too, are left out of training: they are the others of the membership tests.
-    Raises: BadInput where nothing is protected, or the model is too small for so many canaries.
+    Raises: BadInput where nothing is protected, there are too few rounds, or the model is too small for the canaries.
     """
+    if settings.federation.rounds < _LEAST_ROUNDS:
+        raise BadInput(
+            f"{settings.federation.rounds} rounds are too few for an attack; give {_LEAST_ROUNDS} or more"
+        )
     if settings.privacy.unit is Unit.NONE:
         raise BadInput(
             "unit none claims nothing that could be refuted; attack a run with --privacy user or event"
@@ -85,18 +101,15 @@ def attack(
     with Ledger(RunDirectory(folder).ledger_path, run_id="shadow") as ledger:
         state = shadow.train(RunDirectory(folder), ledger, done)
         claim = cross_checked(ledger.charges.spent(), delta=settings.privacy.delta)
-    found = shadow.canaries
-    seen = {
-        "histories": world.histories,
-        "trained": shadow.trained,
-        "max_history": settings.training.max_history,
-    }
+    found, model, longest = shadow.canaries, shadow.plan.model, settings.training.max_history
     return Attack(
         claim=claim,
         bound=lower_bound(found.scores, found.included, guesses=guesses, delta=settings.privacy.delta),
         sees=shadow.sees,
-        model=by_model(shadow.plan.model, state.head, **seen),
-        recommendations=by_recommendations(shadow.plan.model, state.head, **seen),
+        model=by_model(model, state.head, world.histories, shadow.trained, max_history=longest),
+        recommendations=by_recommendations(
+            model, state.head, world.histories, shadow.trained, max_history=longest
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """`penchant audit`: check a run's privacy without trusting whoever made it."""
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +10,11 @@ from rich.table import Table
 from penchant.cli._app import app
 from penchant.cli._output import DebugOption, Format, FormatOption, Output, QuietOption
 from penchant.rundir import RunDirectory
+from penchant.types import NoiseAt, Unit
 
 if TYPE_CHECKING:
     from penchant.privacy.verify import Verdict
+    from penchant.simulation.shadow import Attack
 
 audit_app = typer.Typer(help="Check a run's privacy without trusting whoever made it.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
@@ -47,6 +50,65 @@ def verify(
     )
     Output(fmt, quiet=quiet).result({"run": str(run), **verdict.to_record()}, _table(run, verdict))
     return 0 if verdict.ok else 1
+
+
+@audit_app.command()
+def attack(
+    recipe: Annotated[Path | None, typer.Argument(help="A run's TOML settings.", show_default=False)] = None,
+    data: Annotated[str | None, typer.Option(help="A known data set or your own file or folder.")] = None,
+    privacy: Annotated[Unit | None, typer.Option(help="The unit whose claim is attacked.")] = None,
+    noise_at: Annotated[NoiseAt | None, typer.Option(help="Who adds the noise.")] = None,
+    rounds: Annotated[int, typer.Option(help="Rounds of the shadow federation.")] = 6,
+    epsilon: Annotated[float, typer.Option(help="What the shadow federation claims.")] = 2.0,
+    canaries: Annotated[int, typer.Option(help="Contributions that are in or out by a coin.")] = 1000,
+    guesses: Annotated[int, typer.Option(help="How many of the coins the attacker tells.")] = 200,
+    plant: Annotated[
+        str | None, typer.Option(help="Plant a mistake, to see that the attack finds it.", metavar="MISTAKE")
+    ] = None,
+    fmt: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the command line's frame
+) -> int:
+    """Attack a shadow federation that runs the production code; exit 1 when more is proved than was claimed."""
+    import logging
+
+    from penchant.simulation.planted import mistake_named, planted
+    from penchant.simulation.settings import load_settings
+    from penchant.simulation.shadow import attack as attacked
+    from penchant.simulation.shadow import claiming
+    from penchant.simulation.world import build_world
+
+    flags = {"data": data, "privacy.unit": privacy, "privacy.noise_at": noise_at, "federation.rounds": rounds}
+    settings = claiming(load_settings(recipe, flags), epsilon)
+    mistake = mistake_named(plant) if plant else None
+    output = Output(fmt, quiet=quiet)
+    logging.getLogger("flwr").setLevel(logging.WARNING)
+    world = build_world(settings)
+    with tempfile.TemporaryDirectory() as folder, planted(mistake), output.progress("Attack", rounds) as tick:
+        found = attacked(
+            settings, world, Path(folder) / "shadow", canaries=canaries, guesses=guesses, done=tick
+        )
+    output.result({"planted": plant, **found.to_record()}, _attack_table(found, plant))
+    return 1 if found.refuted else 0
+
+
+def _attack_table(found: "Attack", plant: str | None) -> Table:
+    claim, bound = found.claim, found.bound
+    title = "MORE IS PROVED THAN WAS CLAIMED" if found.refuted else "The claim stands"
+    table = Table(title=title if plant is None else f"{title} (planted: {plant})", show_header=False)
+    rows = {
+        "claim": f"epsilon {claim.epsilon:.3f} for one {claim.unit} at delta {claim.delta:g}",
+        "proved": f"epsilon above {bound.epsilon:.3f}, with {bound.confidence:.0%} confidence",
+        "could have proved": f"{bound.most:.3f}, had every guess been right",
+        "guesses": f"{bound.right} of {bound.guesses} right, about {bound.canaries} canaries",
+        "the attacker sees": found.sees,
+    }
+    for name, told in (("model", found.model), ("recommendations", found.recommendations)):
+        found_at = f"{told.tpr_at_1_percent:.3f} at 1%, {told.tpr_at_01_percent:.3f} at 0.1% false alarms"
+        rows[f"membership from the {name}"] = f"AUC {told.auc:.3f}; finds {found_at}"
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
 
 
 def _table(run: Path, verdict: "Verdict") -> Table:
