@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := none event user
-EVERYTHING := '.[dev,ray]'
+EVERYTHING := '.[baselines,dev,ray]'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -178,7 +178,7 @@ def test_planted_unpacked_file_is_noticed(copy: Path) -> None:
 
 def undeclared(root: Path) -> set[str]:
     """Libraries that the packages import and that no dependency of the project provides."""
-    providers, declared = metadata.packages_distributions(), _declared(root, "ray")
+    providers, declared = metadata.packages_distributions(), _declared(root, "baselines", "ray")
     return {
         name
         for name in _foreign(root)
