@@ -21,8 +21,8 @@ from penchant.simulation.stores import StackedStores
 from penchant.strategies.wire import SummedUpdate, TrainRequest, read_request, update_content
 from penchant.types import F32, F64, I32, NO_ITEM, Unit
 
-_EVENTS_AT_ONCE = 4096
-"""Positions in one stack: small enough for the processor's cache, large enough for its matrix units."""
+_SCORES_AT_ONCE = 1 << 20
+"""Scores in one stack: small enough for the processor's cache, large enough for its matrix units."""
 
 _NORM_FLOOR = 1e-6
 """Opacus divides by the norm plus this; it keeps a zero gradient zero."""
@@ -75,12 +75,14 @@ class CohortEngine:
         total = torch.zeros(self._plan.shared.size, dtype=torch.float64)
         if guarantee.unit is Unit.EVENT:
             chunks = [disjoint_chunks(self._histories[p], training.chunk_length) for p in people]
-            for events, counted in _chunk_stacks(torch.from_numpy(np.concatenate(chunks))):
+            for events, counted in _chunk_stacks(
+                torch.from_numpy(np.concatenate(chunks)), self._at_once(catalogue)
+            ):
                 gradients = sample_gradients(catalogue, events, counted)
                 scale = (guarantee.clip_bound / (gradients.norms() + _NORM_FLOOR)).clamp(max=1)
                 total -= self._flat(gradients.weighted_sum(scale))
             return total.numpy()
-        for block in self._blocks(people):
+        for block in self._blocks(people, self._at_once(catalogue)):
             events, counted = self._padded(block)
             if training.local_steps > 1:
                 total += updates_of_many_steps(self._plan, catalogue, events, counted)
@@ -105,22 +107,27 @@ class CohortEngine:
         )
 
     def _train_adapters(self, catalogue: ProjectedCatalogue, people: Sequence[int], *, steps: int) -> None:
-        for block in self._blocks(people) if steps else ():
+        for block in self._blocks(people, self._at_once(catalogue)) if steps else ():
             events, counted = self._padded(block)
             self._stores.adapters[block] = train_stacked_adapters(
                 catalogue, self._stores.adapters[block], events, counted, plan=self._plan, steps=steps
             )
 
+    @staticmethod
+    def _at_once(catalogue: ProjectedCatalogue) -> int:
+        """Positions in one stack."""
+        return max(64, _SCORES_AT_ONCE // len(catalogue.negatives))
+
     def _flat(self, tensors: Tensors) -> Tensor:
         return torch.cat([tensors[name].flatten() for name in self._plan.shared.names]).double()
 
-    def _blocks(self, people: Sequence[int]) -> Iterator[list[int]]:
+    def _blocks(self, people: Sequence[int], at_once: int) -> Iterator[list[int]]:
         """People of like lengths together, so that little is padding."""
         longest = self._plan.training.max_history
         lengths = {person: min(len(self._histories[person]), longest) for person in people}
         block: list[int] = []
         for person in sorted(lengths, key=lambda person: (lengths[person], person)):
-            if block and lengths[person] * (len(block) + 1) > _EVENTS_AT_ONCE:
+            if block and lengths[person] * (len(block) + 1) > at_once:
                 yield block
                 block = []
             block.append(person)
@@ -150,7 +157,7 @@ def cohort_app(plan: ClientPlan, engine: CohortEngine) -> ClientApp:
     return app
 
 
-def _chunk_stacks(chunks: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    for stack in chunks.split(max(1, _EVENTS_AT_ONCE // chunks.shape[1])):
+def _chunk_stacks(chunks: Tensor, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
+    for stack in chunks.split(max(1, at_once // chunks.shape[1])):
         whole = (stack[:, :1] != NO_ITEM).expand(-1, stack.shape[1] - 1)
         yield stack.clamp(min=0), whole
