@@ -1,20 +1,37 @@
-"""Who had what, as a matrix of zeros and ones."""
+"""Who had what, as a sparse matrix."""
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from penchant.behaviours import Behaviours
-from penchant.types import I64
+from penchant.types import F32, I64
 
 
-def had(histories: Behaviours, n_items: int, users: I64 | None = None) -> csr_array:
-    """float32 csr[len(users), n_items]: 1 where a person had an item, however often. users: everybody by default."""
+def had(
+    histories: Behaviours, n_items: int, users: I64 | None = None, *, memory: float | None = None
+) -> csr_array:
+    """float32 csr[len(users), n_items]: 1 where a person had an item, however often. users: everybody by default.
+
+    memory: then exp(-age / memory) instead of 1, the age of an item in events, 0 for the latest.
+    """
     chosen = np.arange(histories.n_users) if users is None else users
-    starts, counts = histories.offsets[chosen], histories.counts[chosen]
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    events = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
-    items = histories.items[events]
-    matrix = csr_array((np.ones(len(items), np.float32), items, offsets), shape=(len(chosen), n_items))
-    matrix.sum_duplicates()
-    matrix.data[:] = 1
-    return matrix
+    counts = histories.counts[chosen]
+    rows = np.repeat(np.arange(len(chosen)), counts)
+    ages = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(len(rows))
+    items = histories.items[np.repeat(histories.offsets[chosen + 1], counts) - 1 - ages]
+    latest = _latest(rows.astype(np.int64) * n_items + items)
+    weights = np.ones(len(rows), np.float32) if memory is None else np.exp(-ages / memory).astype(np.float32)
+    return csr_array((weights[latest], (rows[latest], items[latest])), shape=(len(chosen), n_items))
+
+
+def strongest(similarities: F32, k: int) -> F32:
+    """Keep the k largest entries of each row, and of these the positive ones; the rest becomes 0."""
+    k = min(k, similarities.shape[1])
+    bound = -np.partition(-similarities, k - 1, axis=1)[:, k - 1 : k]
+    return np.where((similarities >= bound) & (similarities > 0), similarities, np.float32(0))
+
+
+def _latest(keys: I64) -> I64:
+    """Where each key stands for the last time."""
+    _, from_the_end = np.unique(keys[::-1], return_index=True)
+    return np.asarray(len(keys) - 1 - from_the_end, np.int64)

@@ -1,32 +1,32 @@
-"""Fit and examine the baselines that every run is measured against."""
+"""Fit baselines on the training events and put the same examination to all."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
-from penchant.baselines._ease import Ease
-from penchant.baselines._popularity import Popularity
+import numpy as np
+
 from penchant.baselines._protocol import Baseline
 from penchant.evaluation import Evaluation, Examination
+from penchant.types import F32
 
-REFERENCES: Final[Mapping[str, Baseline]] = {"popularity": Popularity(), "ease": Ease()}
-"""The baselines that stand beside every run."""
+
+def evaluate(baseline: Baseline, examination: Examination, vectors: F32 | None = None) -> Evaluation:
+    """Fit on the training events; these are the histories too. vectors: float32[n_items, width], what items are."""
+    train = examination.split.train
+    known = np.empty((examination.n_items, 0), np.float32) if vectors is None else vectors
+    scorer = baseline.fit(train, known)
+    return examination.evaluate(lambda users: scorer.scores(train, users))
 
 
 def examine(
     baselines: Mapping[str, Baseline],
     examination: Examination,
+    vectors: F32 | None = None,
     *,
     done: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Evaluation]:
-    """Fit each baseline on the training events and put one examination to all. done: told each finished name."""
+    """Evaluate each. done: told each finished name."""
     results = {}
     for name, baseline in baselines.items():
-        results[name] = _examine(baseline, examination)
+        results[name] = evaluate(baseline, examination, vectors)
         done(name)
     return results
-
-
-def _examine(baseline: Baseline, examination: Examination) -> Evaluation:
-    train = examination.split.train
-    scorer = baseline.fit(train, examination.n_items)
-    return examination.evaluate(lambda users: scorer.scores(train, users))

@@ -1,16 +1,27 @@
 """`penchant baselines` prints the references as a table and as JSON."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from penchant.cache import cache_folder
 from penchant.cli import main
+from penchant.datasets import Dataset
+
+ONLY = ["--only", "popularity", "--only", "ease"]
 
 
-def test_json_has_full_and_sampled_figures(
-    movielens_100k: object, capsys: pytest.CaptureFixture[str]
-) -> None:  # noqa: ARG001
-    assert main(["baselines", "--data", "movielens-100k", "--format", "json", "--quiet"]) == 0
+@pytest.fixture
+def own_cache(movielens_100k: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data sets of the machine, and no figure that an earlier run left there."""
+    (tmp_path / "datasets").symlink_to(cache_folder() / "datasets")
+    monkeypatch.setenv("PENCHANT_CACHE", str(tmp_path))
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_json_has_full_and_sampled_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["baselines", "--data", "movielens-100k", *ONLY, "--format", "json", "--quiet"]) == 0
     captured = capsys.readouterr()
     record = json.loads(captured.out)
     assert record["dataset"]["n_users"] == 943
@@ -22,3 +33,31 @@ def test_json_has_full_and_sampled_figures(
 def test_unknown_data_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["baselines", "--data", "nowhere"]) == 2
     assert "movielens-100k" in capsys.readouterr().err
+
+
+def test_unknown_baseline_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["baselines", "--data", "movielens-100k", "--only", "magic"]) == 2
+    assert "recency_ease" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_tuning_says_what_it_chose_and_what_it_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(
+            [
+                "baselines",
+                "--data",
+                "movielens-100k",
+                "--only",
+                "recent_popularity",
+                "--tune",
+                "--format",
+                "json",
+            ]
+        )
+        == 0
+    )
+    found = json.loads(capsys.readouterr().out)["baselines"]["recent_popularity"]
+    assert found["tuned"]["tried"] == 7
+    assert found["settings"]["model"] == "RecentPopularity"
+    assert found["full"]["ndcg@10"] > 0.03
