@@ -17,12 +17,16 @@ os.environ.update(
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from penchant.behaviours import gather
 from penchant.cache import cache_folder
 from penchant.catalogue import Catalogue, item_text
 from penchant.datasets import Dataset, fetch, load
 from penchant.types import KINDS, Kind
+
+settings.register_profile("busy machine", deadline=None)
+settings.load_profile("busy machine")
 
 _FILMS = (
     ("Toy Story", 1995, ("Animation", "Children's", "Comedy")),
