@@ -86,6 +86,11 @@ class RunDirectory:
         return self.root / "people.parquet"
 
     @property
+    def attack_path(self) -> Path:
+        """What an audit by attack found (JSON), where one was saved here."""
+        return self.root / "attack.json"
+
+    @property
     def report_json_path(self) -> Path:
         return self.root / "report.json"
 

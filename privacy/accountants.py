@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import version
-from math import isfinite
-from typing import Final, Protocol, TypeAlias
+from math import floor, isfinite, log2
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 from dp_accounting import GaussianDpEvent, NeighboringRelation, PoissonSampledDpEvent
@@ -104,11 +104,17 @@ def _pld(steps: tuple[Step, ...], delta: float) -> float:
     if not steps:
         return 0.0
     width = 1e-4 * min(max(_rdp(steps, delta), 0.1), 1e3)
+    return float(_losses(steps, 2.0 ** floor(log2(width))).get_epsilon(delta))
+
+
+@lru_cache(maxsize=8)
+def _losses(steps: tuple[Step, ...], width: float) -> Any:
+    """The loss distribution on a grid: one serves several deltas, for widths are powers of two."""
     accountant = _LossDistribution(NeighboringRelation.ADD_OR_REMOVE_ONE, value_discretization_interval=width)
     for rate, noise_multiplier, count in steps:
         gaussian = GaussianDpEvent(noise_multiplier)
         accountant.compose(gaussian if rate == 1 else PoissonSampledDpEvent(rate, gaussian), count)
-    return float(accountant.get_epsilon(delta))
+    return accountant
 
 
 @lru_cache(maxsize=4096)

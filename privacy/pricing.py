@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import sqrt
 from typing import Any, Final
 
 from penchant.errors import BadInput, CheckFailed
@@ -87,3 +88,15 @@ def _agree(epsilon: float, second: Accountant, other: float) -> None:
             f"accountants disagree: {PLDAccountant.name} says {epsilon:.4f}, {second.name} says {other:.4f};"
             " no epsilon can be claimed. Check the versions with `penchant doctor`"
         )
+
+
+def curve(events: Sequence[PrivacyEvent], *, deltas: Sequence[float]) -> list[tuple[float, float]]:
+    """(delta, epsilon) pairs by PLD: one mechanism keeps them all at once."""
+    return [(delta, PLDAccountant().epsilon(events, delta=delta)) for delta in deltas]
+
+
+def gaussian_loss(events: Sequence[PrivacyEvent]) -> float | None:
+    """mu, where all events are exactly one Gaussian release (mu-GDP, mu^2/2-zCDP); None where any is sampled."""
+    if any(isinstance(event, PoissonGaussianSum) for event in events):
+        return None
+    return sqrt(sum(event.noise_multiplier**-2 for event in events))

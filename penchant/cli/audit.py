@@ -9,7 +9,7 @@ from rich.table import Table
 
 from penchant.cli._app import app
 from penchant.cli._output import DebugOption, Format, FormatOption, Output, QuietOption
-from penchant.rundir import RunDirectory
+from penchant.rundir import RunDirectory, write_json
 from penchant.types import NoiseAt, Unit
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ def attack(
     epsilon: Annotated[float, typer.Option(help="What the shadow federation claims.")] = 2.0,
     canaries: Annotated[int, typer.Option(help="Contributions that are in or out by a coin.")] = 1000,
     guesses: Annotated[int, typer.Option(help="How many of the coins the attacker tells.")] = 200,
+    save: Annotated[
+        Path | None, typer.Option(help="A run's directory: keep the result there, for its report.")
+    ] = None,
     plant: Annotated[
         str | None, typer.Option(help="Plant a mistake, to see that the attack finds it.", metavar="MISTAKE")
     ] = None,
@@ -88,7 +91,10 @@ def attack(
         found = attacked(
             settings, world, Path(folder) / "shadow", canaries=canaries, guesses=guesses, done=tick
         )
-    output.result({"planted": plant, **found.to_record()}, _attack_table(found, plant))
+    record = {"planted": plant, **found.to_record()}
+    if save is not None:
+        write_json(RunDirectory.existing(save).attack_path, record)
+    output.result(record, _attack_table(found, plant))
     return 1 if found.refuted else 0
 
 

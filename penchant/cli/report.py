@@ -18,17 +18,24 @@ def report(
     compare: Annotated[
         list[Path] | None, typer.Option(help="Another run on the same data; may be repeated.")
     ] = None,
+    statement: Annotated[
+        Path | None, typer.Option(help="A TOML file with what the controller says and signs off.")
+    ] = None,
     fmt: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Write report.json and report.html into a run directory, from its files alone."""
-    from penchant.report import write_report
+    from penchant.report import read_controller, write_report
     from penchant.rundir import RunDirectory
 
     del debug
     directory = RunDirectory.existing(run)
-    record = write_report(directory, compare=[RunDirectory.existing(other) for other in compare or ()])
+    record = write_report(
+        directory,
+        compare=[RunDirectory.existing(other) for other in compare or ()],
+        controller=read_controller(statement) if statement else None,
+    )
     paths = {"json": str(directory.report_json_path), "html": str(directory.report_html_path)}
     headline = {key: record[key] for key in ("run", "stamps", "summary", "accuracy", "baselines", "privacy")}
     Output(fmt, quiet=quiet).result({"paths": paths, **headline}, _shown(record, paths))

@@ -1,9 +1,18 @@
 """From a saved run to JSON and HTML. Reads the run directory alone and imports no engine."""
 
+from penchant.report._controller import Controller, read_controller
 from penchant.report._page import page
 from penchant.report._record import report_record
 from penchant.report._saved import SavedRun
 from penchant.report._words import epsilon_in_full
 from penchant.report._write import write_report
 
-__all__ = ["SavedRun", "epsilon_in_full", "page", "report_record", "write_report"]
+__all__ = [
+    "Controller",
+    "SavedRun",
+    "epsilon_in_full",
+    "page",
+    "read_controller",
+    "report_record",
+    "write_report",
+]

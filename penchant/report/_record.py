@@ -8,6 +8,7 @@ from penchant.errors import BadInput
 from penchant.report._people import fairness_section, people_section
 from penchant.report._privacy import privacy
 from penchant.report._saved import SavedRun
+from penchant.report._statement import statement
 from penchant.report._words import stamps, summary
 
 VERSION: Final = 1
@@ -51,6 +52,7 @@ def _report(saved: SavedRun, others: Sequence[SavedRun]) -> dict[str, Any]:
         },
         "baselines": evaluation["baselines"],
         "privacy": protected,
+        "statement": _statement(saved, protected),
         "fairness": fairness_section(saved.people, seed=saved.record["seed"]),
         "people": people_section(saved.people),
         "rounds": [_finite(row) for row in saved.rounds],
@@ -59,6 +61,20 @@ def _report(saved: SavedRun, others: Sequence[SavedRun]) -> dict[str, Any]:
         "provenance": {key: saved.record[key] for key in _PROVENANCE},
     }
     return {**report, "summary": summary(report)}
+
+
+def _statement(saved: SavedRun, protected: dict[str, Any]) -> dict[str, Any] | None:
+    if saved.charges is None:
+        return None
+    return statement(
+        protected,
+        saved.record,
+        saved.charges,
+        saved.entries,
+        saved.controller,
+        saved.attack,
+        name=saved.name,
+    )
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from typing import Any
 import polars as pl
 
 from penchant.errors import BadInput
+from penchant.privacy.chain import Entry
 from penchant.privacy.charges import Charges
 from penchant.privacy.ledger import read_ledger
+from penchant.report._controller import Controller
 from penchant.rundir import RunDirectory, read_json
 from penchant.types import Unit
 
@@ -18,7 +20,8 @@ class SavedRun:
     """One run as it lies on disk.
 
     record: run.json.  evaluation: evaluation.json.  rounds: a row each.  people: a row a person.
-    charges: what the ledger holds; None where the run protects nothing.
+    charges, entries: what the ledger holds; None and empty where the run protects nothing.
+    controller: what a person said for the statement.  attack: what an audit found, where one was saved.
     """
 
     root: Path
@@ -27,20 +30,31 @@ class SavedRun:
     rounds: list[dict[str, Any]]
     people: pl.DataFrame
     charges: Charges | None
+    entries: list[Entry]
+    controller: Controller
+    attack: dict[str, Any] | None
 
     @classmethod
-    def read(cls, run: RunDirectory) -> "SavedRun":
+    def read(cls, run: RunDirectory, *, controller: Controller | None = None) -> "SavedRun":
         """Raises: BadInput where a file is missing or the run is not finished; CheckFailed for a broken ledger."""
         record = run.read_settings()
         if not run.evaluation_path.is_file() or not run.people_path.is_file():
             raise BadInput(
                 f"{run.root}: the run is not finished; go on with `penchant simulate --out {run.root} --resume`"
             )
-        charges = None
-        if record["privacy"]["unit"] != Unit.NONE:
-            charges = Charges(read_ledger(run.ledger_path))
-        evaluation = read_json(run.evaluation_path)
-        return cls(run.root, record, evaluation, run.read_metrics(), _people(run.people_path), charges)
+        protected = record["privacy"]["unit"] != Unit.NONE
+        entries = read_ledger(run.ledger_path) if protected else []
+        return cls(
+            root=run.root,
+            record=record,
+            evaluation=read_json(run.evaluation_path),
+            rounds=run.read_metrics(),
+            people=_people(run.people_path),
+            charges=Charges(entries) if protected else None,
+            entries=entries,
+            controller=controller or Controller(),
+            attack=read_json(run.attack_path) if run.attack_path.is_file() else None,
+        )
 
     @property
     def name(self) -> str:

@@ -308,6 +308,7 @@ def test_06_replace_one_of_the_library_is_used(planted: pytest.MonkeyPatch) -> N
 
     def check() -> None:
         accountants._pld.cache_clear()
+        accountants._losses.cache_clear()
         assert PLDAccountant().epsilon(events, delta=1e-5) == pytest.approx(7.05, rel=0.01)
 
     check()
@@ -317,6 +318,7 @@ def test_06_replace_one_of_the_library_is_used(planted: pytest.MonkeyPatch) -> N
         check()
     planted.undo()
     accountants._pld.cache_clear()
+    accountants._losses.cache_clear()
 
 
 def test_07_weighting_by_the_number_of_examples(planted: pytest.MonkeyPatch) -> None:
