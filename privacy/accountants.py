@@ -20,7 +20,7 @@ from opacus.accountants import PRVAccountant as _OpacusPRV
 from opacus.accountants import RDPAccountant as _OpacusRDP
 
 from penchant.errors import BadInput
-from penchant.privacy.events import GaussianSum, PrivacyEvent
+from penchant.privacy.events import PoissonGaussianSum, PrivacyEvent
 
 Step: TypeAlias = tuple[float, float, int]
 """(sampling rate, noise multiplier, how many times)."""
@@ -90,11 +90,9 @@ def _steps(events: Iterable[PrivacyEvent]) -> tuple[Step, ...]:
     counts = Counter(events)
     if len({event.unit for event in counts}) > 1:
         raise BadInput("these events protect different units: price each unit by itself")
-    full = sum(n / event.noise_multiplier**2 for event, n in counts.items() if isinstance(event, GaussianSum))
+    full = sum(n / e.noise_multiplier**2 for e, n in counts.items() if not isinstance(e, PoissonGaussianSum))
     sampled = [
-        (event.rate, event.noise_multiplier, n)
-        for event, n in counts.items()
-        if not isinstance(event, GaussianSum)
+        (e.rate, e.noise_multiplier, n) for e, n in counts.items() if isinstance(e, PoissonGaussianSum)
     ]
     return tuple(sorted(sampled + ([(1.0, full**-0.5, 1)] if full else [])))
 

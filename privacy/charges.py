@@ -8,7 +8,13 @@ from typing import Any, Final
 
 from penchant.errors import BadInput, CheckFailed
 from penchant.privacy.chain import Entry
-from penchant.privacy.events import PoissonGaussianSum, PrivacyEvent, from_record, to_record
+from penchant.privacy.events import (
+    BandedGaussianSum,
+    PoissonGaussianSum,
+    PrivacyEvent,
+    from_record,
+    to_record,
+)
 
 
 class State(StrEnum):
@@ -103,7 +109,21 @@ class Charges:
         latest = max((c.round for c in self._by_id.values() if c.run == charge.run), default=charge.round)
         if charge.round < latest:
             raise CheckFailed(f"ledger entry {number}: round {charge.round} comes after round {latest}")
+        self._check_separation(number, charge)
         return charge
+
+    def _check_separation(self, number: int, charge: Charge) -> None:
+        """Correlated noise is cheap only for people who take part seldom enough."""
+        if not isinstance(charge.event, BandedGaussianSum):
+            return
+        for other in self._by_id.values():
+            near = other.run == charge.run and charge.round - other.round < charge.event.band
+            both = (charge.people or frozenset()) & (other.people or frozenset())
+            if near and both and isinstance(other.event, BandedGaussianSum):
+                raise CheckFailed(
+                    f"ledger entry {number}: somebody of round {other.round} takes part again in round {charge.round},"
+                    f" less than {charge.event.band} rounds later"
+                )
 
     def _count(self, charge: Charge) -> None:
         if charge.people is None:
@@ -159,6 +179,10 @@ def charge_from(number: int, content: Mapping[str, Any]) -> Charge:
         people=None if people is None else frozenset(people),
         reproducible=bool(content["reproducible"]),
     )
+    if charge.people is None and isinstance(charge.event, BandedGaussianSum):
+        raise BadInput(
+            "correlated noise needs the names of those who take part: its price rests on their rounds"
+        )
     if charge.people is not None and isinstance(charge.event, PoissonGaussianSum):
         raise BadInput("naming the people of a secret sample would undo the secrecy that its price rests on")
     return charge

@@ -85,8 +85,36 @@ class PoissonGaussianSum:
         return GaussianSum(self.noise_multiplier, self.unit)
 
 
-PrivacyEvent: TypeAlias = GaussianSum | PoissonGaussianSum
-_KINDS: Final[dict[str, type[PrivacyEvent]]] = {kind.kind: kind for kind in (GaussianSum, PoissonGaussianSum)}
+@dataclass(frozen=True, slots=True)
+class BandedGaussianSum:
+    """One release of a sum whose noise is correlated with that of the rounds before, by a banded factorisation.
+
+    True only where whoever pays for it takes part in rounds that lie at least `band` apart: then each of their releases
+    costs what a `GaussianSum` of the same noise multiplier does. The ledger names them and holds them to that.
+    noise_multiplier: standard deviation of the independent noise over clip bound times column norm.  band: 2 or more.
+    Source: `penchant.privacy.banded`; Choquette-Choo et al. 2023, arXiv:2306.08153, Theorem 2.
+    """
+
+    kind: ClassVar[str] = "banded_gaussian_sum"
+    noise_multiplier: float
+    band: int
+    unit: Unit
+
+    def __post_init__(self) -> None:
+        _check(self.noise_multiplier, self.unit)
+        if self.band < 2:
+            raise BadInput(f"a band of {self.band}: must be 2 or more (independent noise is `GaussianSum`)")
+
+    @property
+    def unamplified(self) -> "BandedGaussianSum":
+        """What a reader who grants no secret sampling sees."""
+        return self
+
+
+PrivacyEvent: TypeAlias = GaussianSum | PoissonGaussianSum | BandedGaussianSum
+_KINDS: Final[dict[str, type[PrivacyEvent]]] = {
+    kind.kind: kind for kind in (GaussianSum, PoissonGaussianSum, BandedGaussianSum)
+}
 
 
 def to_record(event: PrivacyEvent) -> dict[str, Any]:

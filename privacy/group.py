@@ -1,10 +1,11 @@
 """Group privacy: what a guarantee for one unit is worth to somebody who is several of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from penchant.errors import BadInput
 from penchant.privacy.accountants import PLDAccountant
-from penchant.privacy.events import GaussianSum, PoissonGaussianSum, PrivacyEvent
+from penchant.privacy.events import PrivacyEvent
 
 
 def as_group(event: PrivacyEvent, size: int) -> PrivacyEvent:
@@ -17,10 +18,7 @@ def as_group(event: PrivacyEvent, size: int) -> PrivacyEvent:
     """
     if size < 1:
         raise BadInput(f"a group of {size}: must be 1 or more")
-    narrower = event.noise_multiplier / size
-    if isinstance(event, PoissonGaussianSum):
-        return PoissonGaussianSum(event.rate, narrower, event.unit)
-    return GaussianSum(narrower, event.unit)
+    return replace(event, noise_multiplier=event.noise_multiplier / size)
 
 
 def group_epsilon(events: Sequence[PrivacyEvent], *, size: int, delta: float) -> float:

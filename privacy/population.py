@@ -10,7 +10,7 @@ from scipy.special import log_ndtr, ndtr
 
 from penchant.errors import CheckFailed
 from penchant.privacy.accountants import RENYI_ORDERS, PLDAccountant, checked_delta
-from penchant.privacy.events import GaussianSum, PoissonGaussianSum, PrivacyEvent
+from penchant.privacy.events import PoissonGaussianSum, PrivacyEvent
 from penchant.types import F64
 
 History = Mapping[PrivacyEvent, int]
@@ -34,7 +34,9 @@ def epsilons(histories: Sequence[History], *, delta: float) -> F64:
     """
     checked_delta(delta)
     spent = np.zeros(len(histories))
-    plain = [i for i, h in enumerate(histories) if h and all(isinstance(e, GaussianSum) for e in h)]
+    plain = [
+        i for i, h in enumerate(histories) if h and not any(isinstance(e, PoissonGaussianSum) for e in h)
+    ]
     sampled = [i for i, h in enumerate(histories) if any(isinstance(e, PoissonGaussianSum) for e in h)]
     spent[plain] = _plain([histories[i] for i in plain], delta)
     spent[sampled] = _sampled([histories[i] for i in sampled], delta)
