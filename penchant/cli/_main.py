@@ -8,6 +8,7 @@ import typer
 from penchant.cli._app import app
 from penchant.errors import PenchantError
 
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code (0, 1, 2, 3 or 4 as documented in docs/commands.md)."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -26,6 +27,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _explain(message: str, exit_code: int, *, debug: bool) -> int:
     if debug:
-        raise  # noqa: PLE0704 - the caller is handling the error that is shown
+        raise
     typer.echo(f"penchant: {message}", err=True)
     return exit_code

@@ -1,4 +1,4 @@
-"""A run that is killed and resumed ends where an uninterrupted one does, and its ledger never shows less than came out."""
+"""A killed run that is resumed ends where an uninterrupted one does; its ledger never shows less than came out."""
 
 import os
 import signal
