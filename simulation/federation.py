@@ -6,9 +6,7 @@ from flwr.app import Context, RecordDict
 from flwr.serverapp import Grid
 
 from penchant.client.app import ClientPlan, Person, client_app
-from penchant.config import PrivacySettings
 from penchant.interest import InterestModel, TensorLayout
-from penchant.privacy.calibrate import checked_delta_for, noise_multiplier_for
 from penchant.privacy.noise import CryptographicNoise, NoiseSource, ReproducibleNoise
 from penchant.server import server_app
 from penchant.simulation.cohort import CohortEngine, cohort_app
@@ -18,30 +16,13 @@ from penchant.simulation.settings import EngineName, RunSettings
 from penchant.simulation.stores import StackedStores
 from penchant.simulation.world import World
 from penchant.strategies import Guarantee, HeadState, InterestStrategy, Journal, Roster
-from penchant.strategies.cohort import poisson_rate
-from penchant.types import Sampling, Unit
+from penchant.strategies.resolution import resolved
+from penchant.types import Unit
 
 
 def resolve_guarantee(settings: RunSettings, n_people: int) -> Guarantee:
-    """The mechanism of a run: noise calibrated to epsilon over all its rounds, unless it is given.
-
-    Raises: BadInput or BudgetExceeded where the wish cannot be met, saying what would meet it.
-    """
-    privacy, federation = settings.privacy, settings.federation
-    if privacy.unit is Unit.NONE:
-        return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, 0.0)
-    checked_delta_for(privacy.delta, people=n_people)
-    rate = poisson_rate(n_people, federation) if federation.sampling is Sampling.POISSON else None
-    return Guarantee(
-        privacy.unit, privacy.noise_at, privacy.clip_bound, _noise(privacy, federation.rounds, rate), rate
-    )
-
-
-def _noise(privacy: PrivacySettings, rounds: int, rate: float | None) -> float:
-    if privacy.noise_multiplier is not None:
-        return privacy.noise_multiplier
-    assert privacy.epsilon is not None  # RunSettings asks for one of the two
-    return noise_multiplier_for(privacy.epsilon, delta=privacy.delta, rounds=rounds, rate=rate)
+    """The mechanism of a run over a data set of `n_people`."""
+    return resolved(settings.privacy, settings.federation, people=n_people)
 
 
 @dataclass(frozen=True)
