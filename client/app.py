@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from flwr.app import Context, Error, Message
 from flwr.clientapp import ClientApp
 
@@ -14,7 +13,7 @@ from penchant.client.head_training import head_update
 from penchant.client.store import ClientStore, PersonalState, charged
 from penchant.config import TrainingSettings
 from penchant.errors import BudgetExceeded
-from penchant.interest import InterestModel, TensorLayout, round_negatives
+from penchant.interest import InterestModel, RoundDraw, TensorLayout
 from penchant.privacy.clip import ClippedSum, clip
 from penchant.privacy.mechanism import release
 from penchant.privacy.noise import NoiseSource
@@ -60,6 +59,13 @@ class ClientPlan:
     def personal(self) -> TensorLayout:
         return TensorLayout.personal(self.model)
 
+    def draw(self, round_: int) -> RoundDraw:
+        """What chance decides in a round, alike on every device."""
+        model = self.model
+        return RoundDraw.of(
+            self.training, n_items=model.n_items, width=model.width, seed=self.seed, round_=round_
+        )
+
 
 def client_app(plan: ClientPlan, person_at: Callable[[Context], Person]) -> ClientApp:
     """A ClientApp for the person that `person_at` finds at a node."""
@@ -84,9 +90,9 @@ def answer(plan: ClientPlan, person: Person, request: TrainRequest) -> F32:
     """
     model, training = plan.model, plan.training
     plan.shared.write(model, request.head)
-    negatives = round_negatives(model.n_items, training.negatives, seed=plan.seed, round_=request.round)
+    draw = plan.draw(request.round)
     state = person.store.load()
-    update, state = _head_update(plan, person, state, request.round, negatives)
+    update, state = _head_update(plan, person, state, request.round, draw)
     adapter = train_adapter(
         model,
         state.adapter,
@@ -94,14 +100,14 @@ def answer(plan: ClientPlan, person: Person, request: TrainRequest) -> F32:
         layout=plan.personal,
         steps=training.adapter_steps,
         settings=training,
-        negatives=negatives,
+        draw=draw.without_dropout(),
     )
     person.store.save(PersonalState(adapter, state.charges))
     return update
 
 
 def _head_update(
-    plan: ClientPlan, person: Person, state: PersonalState, round_: int, negatives: torch.Tensor
+    plan: ClientPlan, person: Person, state: PersonalState, round_: int, draw: RoundDraw
 ) -> tuple[F32, PersonalState]:
     guarantee = plan.guarantee
     if guarantee.client_noise:
@@ -115,12 +121,10 @@ def _head_update(
             noise_multiplier=guarantee.noise_multiplier if guarantee.client_noise else 0.0,
             noise=person.noise(round_) if guarantee.client_noise else None,
             charges=state.charges,
-            negatives=negatives,
+            draw=draw,
         )
         return update, PersonalState(state.adapter, charges if guarantee.client_noise else state.charges)
-    update = head_update(
-        plan.model, person.history, layout=plan.shared, settings=plan.training, negatives=negatives
-    )
+    update = head_update(plan.model, person.history, layout=plan.shared, settings=plan.training, draw=draw)
     if guarantee.unit is Unit.USER:
         clipped = clip(update, bound=guarantee.clip_bound)
         update = clipped.values[0]

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from penchant.config import TrainingSettings
-from penchant.interest import HistoryLoss, InterestModel, TensorLayout
+from penchant.interest import HistoryLoss, InterestModel, RoundDraw, TensorLayout
 from penchant.types import F32, I32
 
 
@@ -14,7 +14,7 @@ def head_update(
     *,
     layout: TensorLayout,
     settings: TrainingSettings,
-    negatives: torch.Tensor,
+    draw: RoundDraw,
 ) -> F32:
     """Weights after `settings.local_steps` steps of gradient descent minus weights before.
 
@@ -27,7 +27,7 @@ def head_update(
     loss = HistoryLoss(model)
     parameters = layout.select(model)
     for _ in range(settings.local_steps):
-        gradients = torch.autograd.grad(loss(events, lengths, negatives).sum(), parameters)
+        gradients = torch.autograd.grad(loss(events, lengths, draw).sum(), parameters)
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.sub_(settings.local_learning_rate * gradient)

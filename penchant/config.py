@@ -1,5 +1,7 @@
 """Settings that every folder shares: frozen, typed, one docstring a field."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from penchant.types import NoiseAt, Sampling, Unit
@@ -17,14 +19,20 @@ class ModelSettings(Settings):
     width: int = Field(default=32, ge=1, le=1024)
     """Numbers that describe an interest: the head maps item vectors to this many."""
 
-    half_life: float = Field(default=6.6, gt=0)
-    """Half-life of the history's memory, in events."""
+    half_lives: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(6.6,), min_length=1, max_length=4)
+    """Half-lives, in events, of the memories that the history is kept in; what they remember adds up."""
+
+    tied: bool = True
+    """An item means the same as a wish and in each memory; false learns a part of the head for each of these roles."""
+
+    residual_scale: float = Field(default=0.0, ge=0)
+    """Unit of a part of each item's place that is the item's own, beside what its text says; 0 leaves it out."""
 
     learn_head: bool = True
     """Train the head; false keeps it as plain text similarity, so that the noise falls on the priors alone."""
 
-    learn_half_life: bool = False
-    """Train the half-life with the head, instead of keeping it."""
+    learn_half_lives: bool = False
+    """Train the half-lives with the head, instead of keeping them."""
 
     prior_scale: float = Field(default=20.0, gt=0)
     """Unit of the items' prior: how much of a clipped update goes to the prior rather than to the head."""
@@ -44,6 +52,12 @@ class TrainingSettings(Settings):
 
     negatives: int = Field(default=256, ge=0)
     """Items drawn each round, the same for all clients, as wrong answers; 0 ranks the whole catalogue."""
+
+    item_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Chance of an item to be missing from all memories of a round, the same items for everyone."""
+
+    state_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Chance of a coordinate of the states to be missing from a round, the same ones for everyone."""
 
     max_history: int = Field(default=50, ge=2)
     """Latest events of a person that training looks at, where the unit is none or user."""

@@ -1,7 +1,8 @@
 """The head's gradient for a stack of samples, without per-sample copies of the head.
 
-Item vectors are frozen, so the catalogue is projected once a round: a sample gathers its rows, and only the small
-history encoder is differentiated by autograd. Everything else is the softmax's gradient, written out.
+Item vectors are frozen, so the catalogue is projected once a round: a sample gathers its rows, and only learned rates
+of the history encoder are differentiated by autograd. Everything else is the softmax's gradient, written out. An item's
+own residual is a one-hot item vector beside the text's, so both follow from the gradient by the items' places.
 """
 
 from dataclasses import dataclass
@@ -10,16 +11,17 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from penchant.interest import InterestModel
-from penchant.interest.history import fading_sum
+from penchant.interest import InterestModel, RoundDraw
+from penchant.interest.history import fading_sum, fading_weights
 from penchant.interest.loss import logq_correction, own_targets
 from penchant.simulation.linear import squared_norms
 
 Tensors = dict[str, Tensor]
 
 
-HEAD, NEUTRAL, PRIOR, RATE = (
+HEAD, RESIDUAL, NEUTRAL, PRIOR, RATE = (
     "shared.head.weight",
+    "shared.residual.weight",
     "shared.history.neutral",
     "shared.prior.weight",
     "shared.history.rate_logit",
@@ -28,21 +30,31 @@ HEAD, NEUTRAL, PRIOR, RATE = (
 
 @dataclass(frozen=True)
 class ProjectedCatalogue:
-    """The head applied to every item. places: float32[n_items, width]; priors: float32[n_items].
+    """The head applied to every item.
 
-    head: the tensors that are trained; what a run keeps fixed is the model's own.
+    wishes: float32[n_items, width]; memories: float32[n_items, memories, width], as this round remembers them;
+    priors: float32[n_items].  head: the tensors that are trained; what a run keeps fixed is the model's own.
     """
 
     model: InterestModel
     head: Tensors
-    negatives: Tensor
-    places: Tensor
+    draw: RoundDraw
+    wishes: Tensor
+    memories: Tensor
     priors: Tensor
 
     @classmethod
-    def of(cls, model: InterestModel, head: Tensors, negatives: Tensor) -> Self:
+    def of(cls, model: InterestModel, head: Tensors, draw: RoundDraw) -> Self:
         places = model.item_vectors @ head.get(HEAD, model.shared.head.weight.detach()).T
-        return cls(model, head, negatives, places, model.prior_scale * head[PRIOR][:, 0])
+        if RESIDUAL in head:
+            places = places + model.residual_scale * head[RESIDUAL]
+        places = places.unflatten(1, (-1, model.width))
+        memories = places[:, model.memory_roles] * draw.item_keep[:, None, None]
+        return cls(model, head, draw, places[:, 0], memories, model.prior_scale * head[PRIOR][:, 0])
+
+    @property
+    def negatives(self) -> Tensor:
+        return self.draw.negatives
 
     @property
     def rate_logit(self) -> Tensor:
@@ -50,60 +62,94 @@ class ProjectedCatalogue:
 
     def states(self, items: Tensor) -> Tensor:
         """The history encoder after each item: float32[n, length, width]."""
-        return fading_sum(self.places[items], self.rate_logit) + self.head[NEUTRAL]
+        remembered = fading_sum(self.memories[items], self.rate_logit)
+        return (remembered + self.head[NEUTRAL]) * self.draw.state_keep
 
 
 @dataclass(frozen=True)
 class SampleGradients:
     """What the gradients of n samples are made of.
 
-    items, targets: int64[n, length].  states: float32[n, length, width].
+    events: int64[n, length + 1].  states: float32[n, length, width].
     right: float32[n, length], wrong: float32[n, length, c]: derivatives by the scores of targets and negatives.
-    by_state, by_place: float32[n, length, width]: by the states, and by the places of the history's items.
-    by_rate: float32[n, 1].
+    by_state: float32[n, length, width], by_memory: float32[n, length, memories, width]: by the states before dropout,
+    and by the places that the history's items have in the memories.  by_rate: float32[n, memories].
     """
 
     catalogue: ProjectedCatalogue
-    items: Tensor
-    targets: Tensor
+    events: Tensor
     states: Tensor
     right: Tensor
     wrong: Tensor
     by_state: Tensor
-    by_place: Tensor
+    by_memory: Tensor
     by_rate: Tensor
+
+    @property
+    def items(self) -> Tensor:
+        return self.events[:, :-1]
+
+    @property
+    def targets(self) -> Tensor:
+        return self.events[:, 1:]
+
+    @property
+    def _tied(self) -> bool:
+        return max(self.catalogue.model.memory_roles) == 0
 
     def norms(self) -> Tensor:
         """L2 norm of each sample's whole gradient: float32[n]."""
+        model, head = self.catalogue.model, self.catalogue.head
         squares = self.by_state.sum(1).square().sum(1)
-        squares = squares + self.catalogue.model.prior_scale**2 * self._prior_squares()
-        if HEAD in self.catalogue.head:
+        squares = squares + model.prior_scale**2 * self._prior_squares()
+        if HEAD in head:
             squares = squares + self._head_squares()
-        if RATE in self.catalogue.head:
+        if RESIDUAL in head:
+            squares = squares + model.residual_scale**2 * self._residual_squares()
+        if RATE in head:
             squares = squares + self.by_rate.square().sum(1)
         return squares.sqrt()
 
     def _prior_squares(self) -> Tensor:
         """Targets and negatives never meet in one sample; a target that comes twice is one parameter."""
-        same = self.targets[:, :, None] == self.targets[:, None, :]
-        repeated = (self.right[:, :, None] * self.right[:, None, :] * same).sum((1, 2))
-        return self.wrong.sum(1).square().sum(1) + repeated
+        return self.wrong.sum(1).square().sum(1) + _row_squares(self.targets, self.right.unsqueeze(-1))
 
     def _head_squares(self) -> Tensor:
         """The head is used on the history's items and, through the scores, on what each state wished for."""
         vectors = self.catalogue.model.item_vectors
+        remembered = vectors[self.items]
         wished = (
             self.wrong @ vectors[self.catalogue.negatives] + self.right.unsqueeze(-1) * vectors[self.targets]
         )
-        inputs = torch.cat([vectors[self.items], wished], dim=1)
-        return squared_norms(inputs, torch.cat([self.by_place, self.states], dim=1))
+        if self._tied:
+            inputs = torch.cat([remembered, wished], dim=1)
+            return squared_norms(inputs, torch.cat([self.by_memory.sum(2), self.states], dim=1))
+        by_role = (squared_norms(remembered, by_memory) for by_memory in self.by_memory.unbind(2))
+        return squared_norms(wished, self.states) + sum(by_role, torch.zeros(len(self.events)))
+
+    def _residual_squares(self) -> Tensor:
+        """An item has one row for each role. Negatives differ from each other and from all targets of the sample."""
+        wished = self.right.unsqueeze(-1) * self.states
+        negatives = squared_norms(self.wrong, self.states)
+        if not self._tied:
+            by_role = (_row_squares(self.items, by_memory) for by_memory in self.by_memory.unbind(2))
+            return (
+                negatives + _row_squares(self.targets, wished) + sum(by_role, torch.zeros(len(self.events)))
+            )
+        rows = torch.nn.functional.pad(self.by_memory.sum(2), (0, 0, 0, 1))
+        rows = rows + torch.nn.functional.pad(wished, (0, 0, 1, 0))
+        first = (self.events[:, :1] == self.catalogue.negatives).to(rows.dtype)  # it may be no target at all
+        met = ((self.wrong @ first.unsqueeze(-1)) * self.states).sum(1)
+        same_as_first = (self.events == self.events[:, :1]).to(rows.dtype).unsqueeze(-1)
+        return negatives + _row_squares(self.events, rows) + 2 * (met * (same_as_first * rows).sum(1)).sum(1)
 
     def weighted_sum(self, weights: Tensor) -> Tensors:
         """Sum over samples of weight times gradient, in the head's shapes. weights: float32[n].
 
-        The head's part is gathered item by item first, so that the item vectors are multiplied once, not once a sample.
+        The gradient by the items' places is gathered first, so that the item vectors are multiplied once, not once a
+        sample.
         """
-        model, negatives = self.catalogue.model, self.catalogue.negatives
+        model, head, negatives = self.catalogue.model, self.catalogue.head, self.catalogue.negatives
         right, wrong = weights[:, None] * self.right, weights[:, None, None] * self.wrong
         prior = torch.zeros(model.n_items).index_add_(0, negatives, wrong.sum((0, 1)))
         prior.index_add_(0, self.targets.flatten(), right.flatten())
@@ -111,15 +157,26 @@ class SampleGradients:
             NEUTRAL: torch.einsum("n,nlw->w", weights, self.by_state),
             PRIOR: model.prior_scale * prior[:, None],
         }
-        if RATE in self.catalogue.head:
+        if RATE in head:
             summed[RATE] = weights @ self.by_rate
-        if HEAD in self.catalogue.head:
-            places = torch.zeros_like(self.catalogue.places)
-            places.index_add_(0, negatives, wrong.flatten(0, 1).T @ self.states.flatten(0, 1))
-            places.index_add_(0, self.targets.flatten(), (right.unsqueeze(-1) * self.states).flatten(0, 1))
-            places.index_add_(0, self.items.flatten(), (weights[:, None, None] * self.by_place).flatten(0, 1))
-            summed[HEAD] = places.T @ model.item_vectors
+        if HEAD in head or RESIDUAL in head:
+            places = self._by_places(right, wrong, weights[:, None, None, None] * self.by_memory)
+            if HEAD in head:
+                summed[HEAD] = places.T @ model.item_vectors
+            if RESIDUAL in head:
+                summed[RESIDUAL] = model.residual_scale * places
         return summed
+
+    def _by_places(self, right: Tensor, wrong: Tensor, by_memory: Tensor) -> Tensor:
+        """The weighted gradient by the items' places in all roles: float32[n_items, roles * width]."""
+        model, negatives = self.catalogue.model, self.catalogue.negatives
+        roles = 1 + max(model.memory_roles)
+        places = torch.zeros(roles, model.n_items, model.width)
+        places[0].index_add_(0, negatives, wrong.flatten(0, 1).T @ self.states.flatten(0, 1))
+        places[0].index_add_(0, self.targets.flatten(), (right.unsqueeze(-1) * self.states).flatten(0, 1))
+        for memory, role in enumerate(model.memory_roles):
+            places[role].index_add_(0, self.items.flatten(), by_memory[:, :, memory].flatten(0, 1))
+        return places.transpose(0, 1).flatten(1)
 
 
 def sample_gradients(catalogue: ProjectedCatalogue, events: Tensor, counted: Tensor) -> SampleGradients:
@@ -128,16 +185,33 @@ def sample_gradients(catalogue: ProjectedCatalogue, events: Tensor, counted: Ten
     events: int64[n, length + 1], padded with any index; counted: bool[n, length], which targets count.
     """
     items, targets = events[:, :-1], events[:, 1:]
-    places = catalogue.places[items].requires_grad_()
-    rate = catalogue.rate_logit.expand(len(events), 1).clone().requires_grad_()
-    remembered = fading_sum(places, rate)
-    states = remembered.detach() + catalogue.head[NEUTRAL]
+    states = catalogue.states(items)
     wrong, right = _score_gradients(catalogue, states, targets, counted)
-    by_state = wrong @ catalogue.places[catalogue.negatives] + right * catalogue.places[targets]
-    by_place, by_rate = torch.autograd.grad(remembered, (places, rate), by_state)
-    return SampleGradients(
-        catalogue, items, targets, states, right.squeeze(-1), wrong, by_state, by_place, by_rate
-    )
+    by_state = wrong @ catalogue.wishes[catalogue.negatives] + right * catalogue.wishes[targets]
+    by_state = by_state * catalogue.draw.state_keep
+    by_memory, by_rate = _through_history(catalogue, items, by_state)
+    return SampleGradients(catalogue, events, states, right.squeeze(-1), wrong, by_state, by_memory, by_rate)
+
+
+def _through_history(catalogue: ProjectedCatalogue, items: Tensor, by_state: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives by what the memories hold, [n, length, memories, width], and by the rates, [n, memories]."""
+    n, length = items.shape
+    by_rate = torch.zeros(n, len(catalogue.rate_logit))
+    if RATE in catalogue.head:
+        rate = catalogue.rate_logit.expand(n, -1).clone().requires_grad_()
+        (by_rate,) = torch.autograd.grad(fading_sum(catalogue.memories[items], rate), rate, by_state)
+    weights = fading_weights(length, catalogue.rate_logit)
+    by_memory = torch.einsum("mts,ntw->nsmw", weights, by_state)
+    return by_memory * catalogue.draw.item_keep[items][..., None, None], by_rate
+
+
+def _row_squares(rows: Tensor, values: Tensor) -> Tensor:
+    """Squared norm of each sample's gradient by a table of which it used some rows: float32[n].
+
+    rows: int64[n, length]; values: float32[n, length, width]. A row that is used twice is one parameter.
+    """
+    same = rows[:, :, None] == rows[:, None, :]
+    return ((values @ values.transpose(1, 2)) * same).sum((1, 2)).clamp(min=0)
 
 
 def _score_gradients(
@@ -146,10 +220,10 @@ def _score_gradients(
     """Derivative of each sample's mean loss by scores: of negatives [n, length, c], of targets [n, length, 1]."""
     negatives, n_items = catalogue.negatives, catalogue.model.n_items
     excluded = own_targets(targets, counted, negatives, n_items=n_items)
-    right = (states * catalogue.places[targets]).sum(-1, keepdim=True) + catalogue.priors[targets].unsqueeze(
+    right = (states * catalogue.wishes[targets]).sum(-1, keepdim=True) + catalogue.priors[targets].unsqueeze(
         -1
     )
-    wrong = states @ catalogue.places[negatives].T
+    wrong = states @ catalogue.wishes[negatives].T
     wrong += catalogue.priors[negatives] + logq_correction(len(negatives), n_items)
     wrong.masked_fill_(excluded[:, None], -torch.inf)
     top = torch.maximum(wrong.amax(-1, keepdim=True), right)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from penchant.client.app import ClientPlan
 from penchant.client.chunk_training import disjoint_chunks
-from penchant.interest import round_negatives
 from penchant.privacy.clip import ClippedSum
 from penchant.privacy.mechanism import release
 from penchant.privacy.noise import NoiseSource
@@ -65,10 +64,7 @@ class CohortEngine:
     def _project(self, head: F32, round_: int) -> ProjectedCatalogue:
         plan = self._plan
         tensors = {n: torch.from_numpy(np.array(v)) for n, v in plan.shared.unflatten(head).items()}
-        negatives = round_negatives(
-            plan.model.n_items, plan.training.negatives, seed=plan.seed, round_=round_
-        )
-        return ProjectedCatalogue.of(plan.model, tensors, negatives)
+        return ProjectedCatalogue.of(plan.model, tensors, plan.draw(round_))
 
     def _sum_of_updates(self, catalogue: ProjectedCatalogue, people: Sequence[int]) -> F64:
         guarantee, training = self._plan.guarantee, self._plan.training
@@ -107,7 +103,10 @@ class CohortEngine:
         )
 
     def _train_adapters(self, catalogue: ProjectedCatalogue, people: Sequence[int], *, steps: int) -> None:
-        for block in self._blocks(people, self._at_once(catalogue)) if steps else ():
+        if not steps:
+            return
+        catalogue = ProjectedCatalogue.of(catalogue.model, catalogue.head, catalogue.draw.without_dropout())
+        for block in self._blocks(people, self._at_once(catalogue)):
             events, counted = self._padded(block)
             self._stores.adapters[block] = train_stacked_adapters(
                 catalogue, self._stores.adapters[block], events, counted, plan=self._plan, steps=steps

@@ -32,7 +32,7 @@ def _updates(plan: ClientPlan, catalogue: ProjectedCatalogue, events: Tensor, le
 
     def loss_of_person(weights: Tensors, history: Tensor, length: Tensor) -> Tensor:
         named = {f"model.{name}": values for name, values in weights.items()}
-        result: Tensor = functional_call(loss, named, (history[None], length[None], catalogue.negatives))
+        result: Tensor = functional_call(loss, named, (history[None], length[None], catalogue.draw))
         return result.sum()
 
     weights = {name: values.expand(len(events), *values.shape) for name, values in catalogue.head.items()}

@@ -45,7 +45,7 @@ def _scores(
     negatives, vectors = catalogue.negatives, catalogue.model.item_vectors
     moved = states + own["personal.user"][:, None]
     low = catalogue.model.personal.residual_scale * (moved @ own["personal.down"])
-    right = (moved * catalogue.places[targets]).sum(-1) + catalogue.priors[targets]
+    right = (moved * catalogue.wishes[targets]).sum(-1) + catalogue.priors[targets]
     right = right + (low * (vectors[targets] @ own["personal.up"].transpose(1, 2))).sum(-1)
-    wrong = moved @ catalogue.places[negatives].T + catalogue.priors[negatives]
+    wrong = moved @ catalogue.wishes[negatives].T + catalogue.priors[negatives]
     return right, wrong + low @ (own["personal.up"] @ vectors[negatives].T)

@@ -1,7 +1,7 @@
 """The interest model and its loss: a shared transfer head over frozen item vectors, and a personal adapter."""
 
+from penchant.interest.draw import RoundDraw
 from penchant.interest.model import PERSONAL, SHARED, InterestModel
-from penchant.interest.negatives import round_negatives
 from penchant.interest.objective import ChunkLoss, HistoryLoss
 from penchant.interest.parameters import TensorLayout
 from penchant.interest.scoring import score_people
@@ -12,7 +12,7 @@ __all__ = [
     "ChunkLoss",
     "HistoryLoss",
     "InterestModel",
+    "RoundDraw",
     "TensorLayout",
-    "round_negatives",
     "score_people",
 ]

@@ -1,39 +1,60 @@
-"""The history encoder: what a person's past events say now, as a fading memory."""
+"""The history encoder: what a person's past events say now, as fading memories."""
 
 import torch
 from torch import Tensor, nn
 
 
 class FadingHistory(nn.Module):
-    """A sum of past events in which one of age a weighs rate**a, over the square root of the weights' sum.
+    """Sums of past events in which one of age a weighs rate**a, over the square root of the weights' sum.
 
-    The root lets a long history speak louder than a short one, but not in proportion. `neutral` is the state of someone
-    without events. The rate is learned, or fixed at its half-life where a private run should spend nothing on it.
+    One memory for each half-life; what they remember adds up. The root lets a long history speak louder than a short
+    one, but not in proportion. `neutral` is the state of someone without events. The rates are learned, or fixed at
+    their half-lives where a private run should spend nothing on them.
     Guarantee: position t of the output depends on positions <= t of the input alone.
-    Shape: float32[n, length, width] -> the same.
+    Shape: float32[n, length, memories, width] -> float32[n, length, width].
     """
 
-    def __init__(self, width: int, half_life: float, *, learned: bool) -> None:
-        """half_life: in events, > 0."""
+    def __init__(self, width: int, half_lives: tuple[float, ...], *, learned: bool) -> None:
+        """half_lives: in events, each > 0."""
         super().__init__()
         self.neutral = nn.Parameter(torch.zeros(width))
-        rate = torch.logit(torch.tensor([0.5 ** (1 / half_life)]))
-        self.rate_logit = nn.Parameter(rate, requires_grad=learned)
+        rates = torch.logit(torch.tensor([0.5 ** (1 / half_life) for half_life in half_lives]))
+        self.rate_logit = nn.Parameter(rates, requires_grad=learned)
 
     def forward(self, events: Tensor) -> Tensor:
         return self.neutral + fading_sum(events, self.rate_logit)
 
     @property
-    def half_life(self) -> float:
-        """The half-life in events, as learned so far."""
-        return float(torch.log(torch.tensor(0.5)) / nn.functional.logsigmoid(self.rate_logit.detach()))
+    def half_lives(self) -> list[float]:
+        """The half-lives in events, as learned so far."""
+        rates = nn.functional.logsigmoid(self.rate_logit.detach())
+        return (torch.log(torch.tensor(0.5)) / rates).tolist()
 
 
 def fading_sum(events: Tensor, rate_logit: Tensor) -> Tensor:
-    """float32[n, length, width]. rate_logit: float32[1], or float32[n, 1] for each row its own."""
-    length = events.shape[1]
-    steps = torch.arange(length, device=events.device)
-    ages = (steps[:, None] - steps[None, :]).to(events.dtype)
-    log_rate = nn.functional.logsigmoid(rate_logit).unsqueeze(-1)
+    """float32[n, length, memories, width] -> float32[n, length, width].
+
+    rate_logit: float32[memories], or float32[n, memories] for each row its own.
+    """
+    weights = fading_weights(events.shape[1], rate_logit)
+    if rate_logit.dim() == 1:
+        return torch.einsum("mts,nsmw->ntw", weights, events)
+    return torch.einsum("nmts,nsmw->ntw", weights, events)
+
+
+def fading_weights(length: int, rate_logit: Tensor) -> Tensor:
+    """What position t remembers of position s: float32[..., memories, length t, length s], 0 for s > t."""
+    steps = torch.arange(length, device=rate_logit.device)
+    return _weights((steps[:, None] - steps[None, :]).to(rate_logit.dtype), rate_logit[..., None])
+
+
+def last_weights(length: int, rate_logit: Tensor) -> Tensor:
+    """The same at the last position alone: float32[..., memories, length]."""
+    ages = torch.arange(length - 1, -1, -1, device=rate_logit.device)
+    return _weights(ages.to(rate_logit.dtype), rate_logit)
+
+
+def _weights(ages: Tensor, rate_logit: Tensor) -> Tensor:
+    log_rate = nn.functional.logsigmoid(rate_logit)[..., None]
     weights = torch.exp(log_rate * ages.clamp(min=0)) * (ages >= 0)
-    return (weights / weights.sum(dim=-1, keepdim=True).sqrt()) @ events
+    return weights / weights.sum(dim=-1, keepdim=True).sqrt()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from penchant.interest.history import fading_sum
+from penchant.interest.history import last_weights
 from penchant.interest.model import InterestModel
 from penchant.interest.parameters import TensorLayout
 from penchant.types import F32, I32
@@ -21,22 +21,25 @@ def score_people(
     the neutral state, and gets what the head ranks for everyone.
     """
     with torch.no_grad():
-        places = model.shared.head(model.item_vectors)
+        everything = torch.arange(model.n_items)
+        places = model.places(everything)
+        wishes, memories = places[:, 0], places[:, model.memory_roles]
         rate = model.shared.history.rate_logit
-        states = torch.stack([_last(places, history[-max_history:], rate) for history in histories])
+        states = torch.stack([_last(memories, history[-max_history:], rate) for history in histories])
         states = states + model.shared.history.neutral
-        scores = model.prior_scale * model.shared.prior.weight[:, 0]
+        scores = model.priors(everything)
         if adapters is not None:
             own = TensorLayout.personal(model).unstack(torch.from_numpy(adapters))
             states = states + own["personal.user"]
             wish = torch.einsum("nw,nwr,nrd->nd", states, own["personal.down"], own["personal.up"])
             scores = scores + model.personal.residual_scale * wish @ model.item_vectors.T
-        result: F32 = (scores + states @ places.T).numpy()
+        result: F32 = (scores + states @ wishes.T).numpy()
     return result
 
 
-def _last(places: Tensor, history: I32, rate_logit: Tensor) -> Tensor:
+def _last(memories: Tensor, history: I32, rate_logit: Tensor) -> Tensor:
     """The fading sum after the last event: float32[width]; zero for no events."""
     if len(history) == 0:
-        return torch.zeros(places.shape[1])
-    return fading_sum(places[torch.from_numpy(history.astype(np.int64))][None], rate_logit)[0, -1]
+        return torch.zeros(memories.shape[-1])
+    events = memories[torch.from_numpy(history.astype(np.int64))]
+    return torch.einsum("ms,smw->w", last_weights(len(history), rate_logit), events)

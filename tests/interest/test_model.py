@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opacus.validators import ModuleValidator
 
-from penchant.config import ModelSettings
+from penchant.config import ModelSettings, TrainingSettings
 from penchant.errors import BadInput
 from penchant.interest import (
     ChunkLoss,
     HistoryLoss,
     InterestModel,
+    RoundDraw,
     TensorLayout,
-    round_negatives,
     score_people,
 )
 from penchant.interest.loss import own_targets, softmax_loss
@@ -22,7 +22,12 @@ from penchant.types import F32, I32, NO_ITEM
 
 N_ITEMS, DIMENSION = 12, 6
 VECTORS = np.random.default_rng(0).normal(size=(N_ITEMS, DIMENSION)).astype(np.float32)
-EVERYTHING = torch.arange(N_ITEMS)
+EVERYTHING = RoundDraw.everything(n_items=N_ITEMS, width=4)
+
+WHOLE = ModelSettings(
+    width=4, adapter_rank=2, half_lives=(1.5, 9.0), tied=False, residual_scale=0.5, learn_half_lives=True
+)
+"""Every part that a model can have."""
 
 items = st.integers(0, N_ITEMS - 1)
 histories = st.lists(items, min_size=2, max_size=12)
@@ -34,11 +39,16 @@ def _fresh() -> InterestModel:
 
 def _trained() -> InterestModel:
     """Head and adapter moved off their start, the half-life too."""
-    model = InterestModel(VECTORS, ModelSettings(width=4, adapter_rank=2, learn_half_life=True), seed=0)
+    model = InterestModel(VECTORS, WHOLE, seed=0)
     for layout in (TensorLayout.shared(model), TensorLayout.personal(model)):
         drift = np.random.default_rng(layout.size).normal(scale=0.4, size=layout.size)
         layout.write(model, (layout.read(model) + drift).astype(np.float32))
     return model
+
+
+def _drawn(n_items: int, count: int, *, seed: int, round_: int) -> torch.Tensor:
+    settings = TrainingSettings(negatives=count)
+    return RoundDraw.of(settings, n_items=n_items, width=1, seed=seed, round_=round_).negatives
 
 
 def _scores(model: InterestModel, events: list[int], *, personal: bool = True) -> F32:
@@ -62,7 +72,7 @@ def test_no_position_sees_what_comes_after_it(data: st.DataObject, events: list[
 def test_the_history_encoder_has_no_gradient_from_later_events() -> None:
     """Exactly, not within rounding; and the past does count, else this could not fail."""
     model = _trained()
-    places = torch.randn(1, 7, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    places = torch.randn(1, 7, 2, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
     for position in range(7):
         (gradient,) = torch.autograd.grad(model.shared.history(places)[0, position].sum(), places)
         assert gradient[0, : position + 1].abs().min() > 0
@@ -142,15 +152,15 @@ def test_tensors_of_another_model_are_refused() -> None:
         layout.flatten({**tensors, name: np.zeros((2, 2, 2), np.float32)})
 
 
-@pytest.mark.parametrize("learn_half_life", [False, True])
-def test_the_allow_list_is_shared_and_trained_and_leaves_nothing_out(learn_half_life: bool) -> None:
-    model = InterestModel(VECTORS, ModelSettings(width=4, learn_half_life=learn_half_life), seed=0)
+@pytest.mark.parametrize("learn_half_lives", [False, True])
+def test_the_allow_list_is_shared_and_trained_and_leaves_nothing_out(learn_half_lives: bool) -> None:
+    model = InterestModel(VECTORS, ModelSettings(width=4, learn_half_lives=learn_half_lives), seed=0)
     shared, personal = TensorLayout.shared(model), TensorLayout.personal(model)
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert all(name.startswith("shared.") for name in shared.names)
     assert all(name.startswith("personal.") for name in personal.names)
     assert {*shared.names, *personal.names} == trained
-    assert ("shared.history.rate_logit" in shared.names) is learn_half_life
+    assert ("shared.history.rate_logit" in shared.names) is learn_half_lives
     assert not any(name.startswith("_module.") for name in shared.names)
 
 
@@ -202,8 +212,8 @@ def test_a_person_without_events_gets_what_the_head_ranks_for_everyone() -> None
     nobody: I32 = np.empty(0, np.int32)
     scores = score_people(model, [nobody, np.array([3], np.int32)], adapters=None, max_history=50)
     with torch.no_grad():
-        places = model.shared.head(model.item_vectors)
-        expected = places @ model.shared.history.neutral + model.prior_scale * model.shared.prior.weight[:, 0]
+        wishes = model.places(torch.arange(N_ITEMS))[:, 0]
+        expected = wishes @ model.shared.history.neutral + model.prior_scale * model.shared.prior.weight[:, 0]
     np.testing.assert_allclose(scores[0], expected.numpy(), rtol=1e-5, atol=1e-5)
     assert np.isfinite(scores).all()
 
@@ -212,7 +222,7 @@ def test_an_item_that_nobody_saw_is_scored_by_its_text_alone() -> None:
     """The head of one catalogue serves items that came later: near a liked item's text, near its score."""
     model = _trained()
     later = np.concatenate([VECTORS, VECTORS[3:4], -VECTORS[3:4]])
-    grown = InterestModel(later, ModelSettings(width=4, adapter_rank=2), seed=0)
+    grown = InterestModel(later, WHOLE, seed=0)
     grown.shared.head.load_state_dict(model.shared.head.state_dict())
     own = [np.array([3, 3], np.int32)]
     scores = score_people(grown, own, adapters=None, max_history=50)[0]
@@ -231,17 +241,17 @@ def test_a_rounds_negatives_are_items_without_repeats_and_the_same_for_everyone(
     n_items: int, count: int, seed: int, round_: int
 ) -> None:
     """A function of public values alone: nothing about a person can be passed to it."""
-    drawn = round_negatives(n_items, count, seed=seed, round_=round_)
+    drawn = _drawn(n_items, count, seed=seed, round_=round_)
     assert len(set(drawn.tolist())) == len(drawn) == (min(count, n_items) or n_items)
     assert set(drawn.tolist()) <= set(range(n_items))
     torch.manual_seed(round_)
     np.random.seed(round_)
-    assert torch.equal(drawn, round_negatives(n_items, count, seed=seed, round_=round_))
+    assert torch.equal(drawn, _drawn(n_items, count, seed=seed, round_=round_))
 
 
 def test_every_item_is_a_negative_as_often_as_any_other() -> None:
     """So a model that counts negatives learns nothing: no item, held out or not, is spared."""
-    drawn = [round_negatives(50, 10, seed=0, round_=round_) for round_ in range(1_000)]
+    drawn = [_drawn(50, 10, seed=0, round_=round_) for round_ in range(1_000)]
     times = np.bincount(torch.cat(drawn), minlength=50)
     assert times.min() > 200 - 5 * 12.7  # binomial: mean 200, deviation 12.7
     assert times.max() < 200 + 5 * 12.7
@@ -268,7 +278,9 @@ def test_with_all_items_as_negatives_the_loss_is_the_cross_entropy_over_the_cata
     generator = torch.Generator().manual_seed(0)
     scores, target = torch.randn(5, N_ITEMS, generator=generator), torch.tensor([0, 3, 3, 7, 11])
     right = scores.gather(1, target[:, None])
-    excluded = own_targets(target[:, None], torch.ones(5, 1, dtype=torch.bool), EVERYTHING, n_items=N_ITEMS)
+    excluded = own_targets(
+        target[:, None], torch.ones(5, 1, dtype=torch.bool), EVERYTHING.negatives, n_items=N_ITEMS
+    )
     ours = softmax_loss(right, scores[:, None], excluded, n_items=N_ITEMS)[:, 0]
     torch.testing.assert_close(ours, torch.nn.functional.cross_entropy(scores, target, reduction="none"))
 
@@ -280,7 +292,7 @@ def test_fewer_negatives_stand_for_the_whole_catalogue_in_expectation() -> None:
     whole = torch.nn.functional.cross_entropy(scores[None], torch.tensor([0]))
     sampled = []
     for round_ in range(300):
-        negatives = 1 + round_negatives(399, 50, seed=0, round_=round_)
+        negatives = 1 + _drawn(399, 50, seed=0, round_=round_)
         excluded = torch.zeros(1, 50, dtype=torch.bool)
         sampled.append(softmax_loss(right, scores[negatives].reshape(1, 1, -1), excluded, n_items=400))
     assert torch.cat(sampled).mean() == pytest.approx(whole.item(), abs=0.01)

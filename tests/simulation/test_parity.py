@@ -51,7 +51,7 @@ CASES = {
     "none, whole catalogue, learned half-life": (
         "privacy.unit=none",
         "training.negatives=0",
-        "model.learn_half_life=true",
+        "model.learn_half_lives=true",
         "optimizer.name=fedadam",
         "optimizer.learning_rate=0.003",
         "optimizer.floor=0.001",
@@ -65,6 +65,37 @@ CASES = {
     "user, noise at the client": ("privacy.unit=user", "privacy.noise_at=client"),
     "event at the client": ("privacy.unit=event", "privacy.noise_at=client", "optimizer.learning_rate=0.1"),
     "event at the server": ("privacy.unit=event", "privacy.noise_at=server", "optimizer.learning_rate=0.1"),
+    "none, two memories, residuals, dropout": (
+        "privacy.unit=none",
+        "model.half_lives=[1.5, 13.0]",
+        "model.tied=false",
+        "model.residual_scale=0.3",
+        "training.item_dropout=0.2",
+        "training.state_dropout=0.2",
+        "optimizer.learning_rate=0.05",
+    ),
+    "user, two memories, residuals, dropout": (
+        "privacy.unit=user",
+        "model.half_lives=[1.5, 13.0]",
+        "model.tied=false",
+        "model.residual_scale=3",
+        "training.item_dropout=0.2",
+        "training.state_dropout=0.2",
+    ),
+    "user, tied residuals": ("privacy.unit=user", "model.residual_scale=3", "model.half_lives=[1.5, 13.0]"),
+    "user, many local steps, residuals": (
+        "privacy.unit=user",
+        "model.residual_scale=1",
+        "training.local_steps=2",
+        "training.local_learning_rate=0.05",
+    ),
+    "event, residuals": (
+        "privacy.unit=event",
+        "privacy.noise_at=client",
+        "optimizer.learning_rate=0.1",
+        "model.residual_scale=3",
+        "training.item_dropout=0.2",
+    ),
     "event, head kept": ("privacy.unit=event", "privacy.noise_at=client", "model.learn_head=false"),
 }
 
