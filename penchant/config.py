@@ -121,6 +121,10 @@ class PrivacySettings(Settings):
     clip_bound: float = Field(default=0.3, gt=0)
     """Largest L2 norm of one protected contribution."""
 
+    band: int | None = Field(default=None, ge=1)
+    """Rounds over which the server's noise is correlated, where people take turns by rotation; 1 is independent noise,
+    null takes what leaves the least noise for the same epsilon."""
+
     reproducible_noise: bool = False
     """Draw the noise from the run's seed. For simulations only: it then protects nobody, and the report says so."""
 
@@ -135,18 +139,20 @@ class FederationSettings(Settings):
     """People expected each round; null takes everyone."""
 
     sampling: Sampling = Sampling.ALL
-    """all, fixed (so many without replacement: no amplification is claimed) or poisson (each joins by chance)."""
+    """all; fixed (so many without replacement: no amplification is claimed); poisson (each joins by chance, secretly);
+    or rotation (fixed groups take turns, so that everybody's rounds lie equally far apart)."""
 
     round_deadline_seconds: float = Field(default=600.0, gt=0)
     """How long a round waits for its clients."""
 
     min_replies: float = Field(default=0.5, ge=0, le=1)
-    """Share of the expected cohort below which a round is aborted."""
+    """Share of those invited below which a round is aborted. Not of the expected cohort: a secret sample may be small
+    or empty, and is then released as it is; what the sum is divided by is the expected cohort in any case."""
 
     @model_validator(mode="after")
     def _cohort_fits_sampling(self) -> "FederationSettings":
         if (self.cohort is None) != (self.sampling is Sampling.ALL):
             raise ValueError(
-                "give `cohort` with sampling fixed or poisson, and leave it out with sampling all"
+                "give `cohort` with sampling fixed, poisson or rotation, and leave it out with sampling all"
             )
         return self

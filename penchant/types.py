@@ -56,6 +56,7 @@ class Sampling(StrEnum):
     ALL = "all"
     FIXED = "fixed"
     POISSON = "poisson"
+    ROTATION = "rotation"
 
 
 @dataclass(frozen=True, slots=True)

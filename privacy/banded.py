@@ -18,7 +18,6 @@ from functools import lru_cache
 from math import sqrt
 
 import numpy as np
-from scipy.signal import lfilter
 
 from penchant.errors import BadInput
 from penchant.privacy.noise import NoiseSource
@@ -46,6 +45,8 @@ def prefix_error(band: int, rounds: int) -> float:
 
     For the independent Gaussian (band 1) this is about sqrt(rounds / 2).
     """
+    from scipy.signal import lfilter  # a device draws no such noise and does not carry SciPy
+
     impulse = np.zeros(rounds)
     impulse[0] = 1.0
     weights = np.cumsum(lfilter([1.0], coefficients(band), impulse))  # the first column of A C^-1, Toeplitz

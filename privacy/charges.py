@@ -117,9 +117,11 @@ class Charges:
         if not isinstance(charge.event, BandedGaussianSum):
             return
         for other in self._by_id.values():
+            if other.state is State.ABORTED:
+                continue  # it never went out, so nobody sees its noise; it costs all the same
             near = other.run == charge.run and charge.round - other.round < charge.event.band
-            both = (charge.people or frozenset()) & (other.people or frozenset())
-            if near and both and isinstance(other.event, BandedGaussianSum):
+            named = near and isinstance(other.event, BandedGaussianSum)
+            if named and (charge.people or frozenset()) & (other.people or frozenset()):
                 raise CheckFailed(
                     f"ledger entry {number}: somebody of round {other.round} takes part again in round {charge.round},"
                     f" less than {charge.event.band} rounds later"
@@ -162,6 +164,17 @@ class Charges:
     def spent_by_dearest(self, people: Iterable[str]) -> list[PrivacyEvent]:
         """All events that count for whoever paid most among these people."""
         return list((self._everybody + self._dearest(people)).elements())
+
+    def spent_after(self, rounds: Iterable[int]) -> list[Counter[PrivacyEvent]]:
+        """What whoever had paid most had paid for after each of these rounds, which must ascend."""
+        grown, left, found = Charges(), iter(sorted(self._by_id.values(), key=lambda c: c.round)), []
+        waiting = next(left, None)
+        for round_ in rounds:
+            while waiting is not None and waiting.round <= round_:
+                grown._count(waiting)
+                waiting = next(left, None)
+            found.append(Counter(grown.spent()))
+        return found
 
     def _dearest(self, people: Iterable[str]) -> Counter[PrivacyEvent]:
         return max((self._named.get(person, Counter()) for person in people), key=_weight, default=Counter())

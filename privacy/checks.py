@@ -1,7 +1,6 @@
 """What an audit of a run looks at. Each check says what held, or raises with the first thing that did not."""
 
 import hashlib
-from collections import Counter
 from typing import Final
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.stats import norm
 from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.chain import signed
 from penchant.privacy.configuration import configuration_digest
-from penchant.privacy.events import PoissonGaussianSum, PrivacyEvent, to_record
+from penchant.privacy.events import PoissonGaussianSum, to_record
 from penchant.privacy.keys import PublicKey
 from penchant.privacy.population import epsilons
 from penchant.privacy.pricing import cross_checked
@@ -87,10 +86,12 @@ def events(evidence: Evidence) -> str:
             ("unit", stated["unit"]),
             ("noise_multiplier", stated["noise_multiplier"]),
             ("rate", stated["sampling_rate"]),
+            ("band", stated.get("band", 1)),
         ):
+            charged = said.get(field, 1 if field == "band" else None)
             expect(
-                said.get(field) == expected,
-                f"ledger entry {charge.id} charges {field} {said.get(field)}, run.json states {expected}",
+                charged == expected,
+                f"ledger entry {charge.id} charges {field} {charged}, run.json states {expected}",
             )
         expect(
             not charge.reproducible,
@@ -103,7 +104,7 @@ def epsilon(evidence: Evidence) -> str:
     """The figures of metrics.jsonl follow from the charges up to their round."""
     delta = evidence.stated["delta"]
     rows = _looked_at(evidence)
-    histories = [_until(evidence, row["round"]) for row in rows]
+    histories = evidence.charges.spent_after(int(row["round"]) for row in rows)
     for row, exact in zip(rows, epsilons(histories, delta=delta).tolist(), strict=True):
         expect(
             abs(row["epsilon"] - exact) <= 1e-3 * exact + 1e-6,
@@ -136,6 +137,8 @@ def sampling(evidence: Evidence) -> str:
         f"ledger entry {sampled[0].id if sampled else ''} claims amplification, run.json says sampling {claimed}",
     )
     most = people if claimed is Sampling.ALL else cohort
+    if claimed is Sampling.ROTATION:
+        return _rotation(evidence, separation=max(1, people // cohort))
     if claimed is Sampling.POISSON and sampled:
         return _poisson(sizes, people, evidence.stated["sampling_rate"])
     expect(
@@ -203,8 +206,22 @@ def _looked_at(evidence: Evidence) -> list[dict[str, float]]:
     return rows[::step] + rows[-1:]
 
 
-def _until(evidence: Evidence, round_: float) -> Counter[PrivacyEvent]:
-    return Counter(charge.event for charge in evidence.charges.all() if charge.round <= round_)
+def _rotation(evidence: Evidence, *, separation: int) -> str:
+    """Fixed groups took turns: whoever was named in a round is named every so many rounds, and never in between."""
+    shown = {row["round"]: row["clients"] for row in evidence.rows}
+    for charge in evidence.updates:
+        expect(charge.people is not None, f"ledger entry {charge.id} names nobody, rotation names its people")
+        turn = charge.people or frozenset()
+        strayed = sorted(person for person in turn if (charge.round - 1 - int(person)) % separation)
+        expect(
+            not strayed, f"ledger entry {charge.id}: person {strayed[:1]} had no turn in round {charge.round}"
+        )
+        came = shown.get(charge.round, 0)
+        expect(
+            came <= len(turn),
+            f"round {charge.round} had {came} people, ledger entry {charge.id} names {len(turn)}",
+        )
+    return f"everybody's rounds lie {separation} apart, as rotation in {separation} groups gives"
 
 
 def _poisson(sizes: "np.ndarray[tuple[int], np.dtype[np.int64]]", people: int, rate: float) -> str:

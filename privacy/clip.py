@@ -84,7 +84,10 @@ def clip(updates: F32, *, bound: float) -> ClippedUpdates:
 
 
 def was_clipped(updates: F32, *, bound: float) -> I64:
-    """Rows that lie outside the bound, int64[k]: for counting, never released without noise."""
+    """Rows that lie outside the bound, int64[k]: for counting, never released without noise.
+
+    A device clips before it sends, so what a server counts so are those who did not keep to that.
+    """
     return np.flatnonzero(_norms(np.atleast_2d(updates)) > bound)
 
 

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from penchant.errors import CheckFailed
 from penchant.privacy.charges import Charge, State
-from penchant.privacy.events import PrivacyEvent
+from penchant.privacy.events import PoissonGaussianSum, PrivacyEvent
 from penchant.privacy.ledger import Budget, Ledger
 from penchant.privacy.pricing import cross_checked
 from penchant.rundir import RunDirectory
 from penchant.server.checkpoints import Checkpoints, skipped_to
-from penchant.strategies import Guarantee, HeadState, RoundSummary
+from penchant.strategies import Draw, Guarantee, HeadState, RoundSummary
 
 MetricsRow = dict[str, Any]
 
@@ -72,17 +73,23 @@ class RunJournal:
                 state = skipped_to(state, self._last_released())
         return state
 
-    def charge(self, round_: int, event: PrivacyEvent | None) -> None:
-        """Reserve the round's cost. Raises: BudgetExceeded, and nothing has happened."""
+    def charge(self, round_: int, event: PrivacyEvent | None, draw: Draw) -> None:
+        """Reserve the round's cost. Raises: BudgetExceeded, and nothing has happened; CheckFailed for a claim of
+        amplification that rests on coins which can be thrown again."""
         self._started = time.monotonic()
         if event is None or self._account is None:
             return
+        if isinstance(event, PoissonGaussianSum) and not (draw.secret or self._account.reproducible):
+            raise CheckFailed(
+                f"round {round_}: amplification is claimed, but its people were not drawn in secret"
+            )
         self._charge = self._account.ledger.resume(
             round_,
             event,
             budget=self._account.budget,
             reproducible=self._account.reproducible,
             noise_at=self._guarantee.noise_at,
+            people=draw.payers,
         )
 
     def persist(self, state: HeadState, summary: RoundSummary) -> None:
@@ -123,6 +130,7 @@ class RunJournal:
             "round": state.round,
             "clients": summary.admitted,
             "refused": len(summary.refused),
+            "clipped": summary.clipped,
             "seconds": time.monotonic() - self._started,
             "bytes_up": summary.bytes_up,
             "bytes_down": summary.bytes_down,

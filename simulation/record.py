@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from penchant.interest import TensorLayout
 from penchant.simulation.federation import Federation
+from penchant.strategies.cohort import separation
 
 _VERSIONED: Final = (
     "penchant",
@@ -79,6 +80,8 @@ def _privacy(federation: Federation) -> dict[str, Any]:
         "rounds": settings.federation.rounds,
         "sampling": settings.federation.sampling.value,
         "sampling_rate": guarantee.poisson_rate,
+        "separation": separation(federation.world.n_people, settings.federation),
+        "band": guarantee.band,
         "reproducible_noise": settings.privacy.reproducible_noise,
     }
 

@@ -1,7 +1,8 @@
-"""Who takes part in a round."""
+"""Who takes part in a round, and what the way they were drawn allows to claim."""
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -24,7 +25,22 @@ class Roster(Protocol):
         ...
 
 
-def choose_cohort(
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One round's people. Only the branch that threw a coin for each of a fixed population sets `rate`.
+
+    rate: the chance with which each joined, whoever else did and whoever could be reached; None: no such coins.
+    secret: the coins came from the operating system's generator and are known to nobody else.
+    payers: pseudonyms of those who take part, where the ledger may name them; None: everybody pays.
+    """
+
+    people: list[int]
+    rate: float | None = None
+    secret: bool = False
+    payers: tuple[str, ...] | None = None
+
+
+def draw_cohort(
     people: Sequence[int],
     settings: FederationSettings,
     *,
@@ -32,25 +48,41 @@ def choose_cohort(
     seed: int,
     round_: int,
     secret: bool,
-) -> list[int]:
+) -> Draw:
     """Draw a round's people.
 
     population: how many people the federation is for, a public number that does not move with who is there.
     all: everyone.  fixed: `cohort` of them, without replacement; no amplification may be claimed.
     poisson: each joins independently with probability cohort / population; the cohort may be empty.
+    rotation: person p takes part in every round r with (r - 1 - p) divisible by the number of groups, and pays by name.
     secret: draw from the operating system's generator, which a claim of amplification needs; else from the run's seed.
     """
-    if settings.cohort is None or settings.sampling is Sampling.ALL:
-        return list(people)
-    if settings.sampling is Sampling.FIXED:
-        size = min(settings.cohort, len(people))
-        return sorted(stream(seed, "cohort", round_).choice(np.asarray(people), size, replace=False).tolist())
-    rate = poisson_rate(population, settings)
+    match settings.sampling:
+        case Sampling.FIXED:
+            return Draw(_fixed(people, settings, seed=seed, round_=round_))
+        case Sampling.POISSON:
+            return _poisson(
+                people, poisson_rate(population, settings), seed=seed, round_=round_, secret=secret
+            )
+        case Sampling.ROTATION:
+            groups = separation(population, settings)
+            turn = [person for person in people if (round_ - 1 - person) % groups == 0]
+            return Draw(turn, payers=tuple(map(str, turn)))
+    return Draw(list(people))
+
+
+def _fixed(people: Sequence[int], settings: FederationSettings, *, seed: int, round_: int) -> list[int]:
+    size = min(settings.cohort or len(people), len(people))
+    chosen = stream(seed, "cohort", round_).choice(np.asarray(people), size, replace=False)
+    return sorted(chosen.tolist())
+
+
+def _poisson(people: Sequence[int], rate: float, *, seed: int, round_: int, secret: bool) -> Draw:
     if secret:
         source = secrets.SystemRandom()
-        return [person for person in people if source.random() < rate]
+        return Draw([person for person in people if source.random() < rate], rate=rate, secret=True)
     chances = stream(seed, "cohort", round_).random(len(people))
-    return [person for person, chance in zip(people, chances, strict=True) if chance < rate]
+    return Draw([p for p, chance in zip(people, chances, strict=True) if chance < rate], rate=rate)
 
 
 def poisson_rate(population: int, settings: FederationSettings) -> float:
@@ -60,6 +92,15 @@ def poisson_rate(population: int, settings: FederationSettings) -> float:
     return settings.cohort / population
 
 
+def separation(population: int, settings: FederationSettings) -> int:
+    """Rounds from one of a person's turns to the next: the number of groups under rotation, else 1."""
+    if settings.sampling is not Sampling.ROTATION or settings.cohort is None:
+        return 1
+    return max(1, population // settings.cohort)
+
+
 def expected_cohort(population: int, settings: FederationSettings) -> int:
     """The denominator of every round's mean: what is expected, never what came."""
+    if settings.sampling is Sampling.ROTATION:
+        return max(1, round(population / separation(population, settings)))
     return population if settings.cohort is None else min(settings.cohort, population)

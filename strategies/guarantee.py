@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from penchant.errors import BadInput
-from penchant.privacy.events import GaussianSum, PoissonGaussianSum, PrivacyEvent
+from penchant.privacy.banded import column_norm
+from penchant.privacy.events import BandedGaussianSum, GaussianSum, PoissonGaussianSum, PrivacyEvent
+from penchant.strategies.cohort import Draw
 from penchant.types import NoiseAt, Unit
 
 
@@ -14,6 +16,7 @@ class Guarantee:
     clip_bound: largest L2 norm of one contribution (a person's update, or one chunk's gradient).
     noise_multiplier: standard deviation of the noise over clip_bound; 0 where the unit is none.
     poisson_rate: chance with which each person joins a round, where the server draws secretly; None claims nothing.
+    band: rounds over which the server's noise is correlated, at most as many as lie between a person's. 1: independent.
     """
 
     unit: Unit
@@ -21,6 +24,7 @@ class Guarantee:
     clip_bound: float
     noise_multiplier: float
     poisson_rate: float | None = None
+    band: int = 1
 
     def __post_init__(self) -> None:
         if (self.unit is Unit.NONE) != (self.noise_multiplier == 0):
@@ -30,6 +34,10 @@ class Guarantee:
         if self.noise_at is NoiseAt.CLIENT and self.poisson_rate is not None:
             raise BadInput(
                 "a client that adds its own noise knows that it takes part: nothing is amplified for it"
+            )
+        if self.band > 1 and not (self.unit is Unit.USER and self.server_noise and self.poisson_rate is None):
+            raise BadInput(
+                f"noise correlated over {self.band} rounds goes with unit user, noise at the server, and rotation"
             )
 
     @property
@@ -45,6 +53,20 @@ class Guarantee:
         """What one round does to one protected unit that takes part; None where nothing is protected."""
         if self.unit is Unit.NONE:
             return None
+        if self.band > 1:
+            return BandedGaussianSum(self.noise_multiplier, self.band, self.unit)
         if self.poisson_rate is None:
             return GaussianSum(self.noise_multiplier, self.unit)
         return PoissonGaussianSum(self.poisson_rate, self.noise_multiplier, self.unit)
+
+    def event_of(self, draw: Draw) -> PrivacyEvent | None:
+        """What a round with these people costs: amplified only where the draw shows coins at the rate claimed."""
+        event = self.event
+        if isinstance(event, PoissonGaussianSum) and draw.rate != event.rate:
+            return event.unamplified
+        return event
+
+    @property
+    def server_noise_multiplier(self) -> float:
+        """Standard deviation of the server's noise over the clip bound, before earlier rounds correlate with it."""
+        return self.noise_multiplier * column_norm(self.band)

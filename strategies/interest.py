@@ -12,11 +12,12 @@ from flwr.serverapp.strategy import Strategy
 from penchant.config import FederationSettings, OptimizerSettings
 from penchant.errors import PenchantError
 from penchant.interest import TensorLayout
-from penchant.privacy.clip import ClippedSum, clip
+from penchant.privacy.banded import BandedNoise
+from penchant.privacy.clip import ClippedSum, clip, was_clipped
 from penchant.privacy.events import PrivacyEvent
 from penchant.privacy.mechanism import release
 from penchant.privacy.noise import NoiseSource
-from penchant.strategies.cohort import Roster, choose_cohort, expected_cohort
+from penchant.strategies.cohort import Draw, Roster, draw_cohort, expected_cohort
 from penchant.strategies.guarantee import Guarantee
 from penchant.strategies.optimizers import HeadState, step
 from penchant.strategies.wire import (
@@ -41,6 +42,7 @@ class RoundAborted(PenchantError):
 class RoundSummary:
     """What one round did. Counts of people are known to the server by its own sampling, not told by clients.
 
+    clipped: updates longer than the clip bound although whoever sent them should have clipped: the server did.
     bytes_up, bytes_down: of tensors, as if each person were a node of their own, however an engine bundles them.
     """
 
@@ -48,6 +50,7 @@ class RoundSummary:
     invited: int
     admitted: int
     refused: tuple[str, ...]
+    clipped: int
     bytes_up: int
     bytes_down: int
     update_norm: float
@@ -56,8 +59,11 @@ class RoundSummary:
 class Journal(Protocol):
     """Makes rounds durable, in the order that never under-counts: charge, then persist, then publish."""
 
-    def charge(self, round_: int, event: PrivacyEvent | None) -> None:
-        """Reserve the round's cost before clients are asked. Raises: BudgetExceeded, and then nothing has happened."""
+    def charge(self, round_: int, event: PrivacyEvent | None, draw: Draw) -> None:
+        """Reserve the round's cost before clients are asked. Raises: BudgetExceeded, and then nothing has happened.
+
+        draw: who takes part, and so pays; and what an amplified event rests on.
+        """
         ...
 
     def persist(self, state: HeadState, summary: RoundSummary) -> None:
@@ -95,12 +101,13 @@ class InterestStrategy(Strategy):
         self._federation = federation
         self._optimizer = optimizer
         self._guarantee = guarantee
-        self._noise = noise
+        self._noise = BandedNoise(noise, band=guarantee.band) if guarantee.band > 1 else noise
         self._secret_sampling = secret_sampling
         self._journal = journal
         self._seed = seed
         self._expected = expected_cohort(population, federation)
         self._invited = 0
+        self._clipped = 0
         self._asked: dict[int, int] = {}
         self._bytes_down = 0
 
@@ -110,11 +117,10 @@ class InterestStrategy(Strategy):
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        """Charge the round, draw its people, and address one message to each node that hosts any of them."""
+        """Draw the round's people, charge what the draw shows, and address one message to each node that hosts any."""
         del server_round, arrays, config, grid  # a resumed run counts on from its own state
         round_ = self.state.round + 1
-        self._journal.charge(round_, self._guarantee.event)
-        chosen = choose_cohort(
+        draw = draw_cohort(
             self._roster.people(),
             self._federation,
             population=self._population,
@@ -122,9 +128,10 @@ class InterestStrategy(Strategy):
             round_=round_,
             secret=self._secret_sampling,
         )
-        self._invited = len(chosen)
+        self._journal.charge(round_, self._guarantee.event_of(draw), draw)
+        self._invited = len(draw.people)
         self._bytes_down = 0
-        hosts = self._roster.nodes(chosen)
+        hosts = self._roster.nodes(draw.people)
         self._asked = {node: max(1, len(hosted)) for node, hosted in hosts.items()}
         return [self._message(node, hosted, round_) for node, hosted in hosts.items()]
 
@@ -139,6 +146,7 @@ class InterestStrategy(Strategy):
         """Fold the admitted updates, add the noise, step, and make the result durable before returning it."""
         del server_round
         round_ = self.state.round + 1
+        self._clipped = 0
         total, admitted, refused, bytes_up = self._fold(replies, round_)
         if admitted < self._federation.min_replies * self._invited:
             raise RoundAborted(
@@ -151,7 +159,7 @@ class InterestStrategy(Strategy):
         )
         norm = float(np.linalg.norm(mean))
         summary = RoundSummary(
-            round_, self._invited, admitted, tuple(refused), bytes_up, self._bytes_down, norm
+            round_, self._invited, admitted, tuple(refused), self._clipped, bytes_up, self._bytes_down, norm
         )
         self._journal.persist(self.state, summary)
         return arrays(self.layout, self.state.head), None
@@ -193,6 +201,7 @@ class InterestStrategy(Strategy):
             return values
         bound = self._guarantee.clip_bound
         if update.people == 1:
+            self._clipped += len(was_clipped(update.values, bound=bound))
             clipped: F64 = clip(update.values, bound=bound).values[0].astype(np.float64)
             return clipped
         if np.linalg.norm(values) > update.people * bound * (1 + 1e-6):
@@ -206,7 +215,7 @@ class InterestStrategy(Strategy):
             return total
         return release(
             ClippedSum(total, self._guarantee.clip_bound),
-            noise_multiplier=self._guarantee.noise_multiplier,
+            noise_multiplier=self._guarantee.server_noise_multiplier,
             noise=self._noise(round_),
         )
 

@@ -1,11 +1,14 @@
 """From settings to the mechanism of a run. Apart from `guarantee`: calibration needs what a device does not carry."""
 
+from math import ceil
+
 from penchant.config import FederationSettings, PrivacySettings
 from penchant.errors import BadInput
+from penchant.privacy.banded import best_band
 from penchant.privacy.calibrate import checked_delta_for, noise_multiplier_for
-from penchant.strategies.cohort import poisson_rate
+from penchant.strategies.cohort import poisson_rate, separation
 from penchant.strategies.guarantee import Guarantee
-from penchant.types import Sampling, Unit
+from penchant.types import NoiseAt, Sampling, Unit
 
 
 def resolved(privacy: PrivacySettings, federation: FederationSettings, *, people: int) -> Guarantee:
@@ -18,11 +21,27 @@ def resolved(privacy: PrivacySettings, federation: FederationSettings, *, people
         return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, 0.0)
     checked_delta_for(privacy.delta, people=people)
     rate = poisson_rate(people, federation) if federation.sampling is Sampling.POISSON else None
+    turns = separation(people, federation)
     noise = privacy.noise_multiplier
     if noise is None:
         if privacy.epsilon is None:
             raise BadInput("give privacy.epsilon or privacy.noise_multiplier")
         noise = noise_multiplier_for(
-            privacy.epsilon, delta=privacy.delta, rounds=federation.rounds, rate=rate
+            privacy.epsilon, delta=privacy.delta, rounds=ceil(federation.rounds / turns), rate=rate
         )
-    return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, noise, rate)
+    band = _band(privacy, turns, rounds=federation.rounds)
+    return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, noise, rate, band)
+
+
+def _band(privacy: PrivacySettings, turns: int, *, rounds: int) -> int:
+    """The wished band, or the best: correlation spreads one person's update over rounds in which they are not there."""
+    if privacy.band is not None and privacy.band > turns:
+        raise BadInput(
+            f"privacy.band {privacy.band}: people's rounds lie {turns} apart, and the band can be no longer;"
+            " lower it, or lower federation.cohort under sampling rotation"
+        )
+    if privacy.band is not None:
+        return privacy.band
+    if privacy.unit is not Unit.USER or privacy.noise_at is not NoiseAt.SERVER:
+        return 1
+    return best_band(turns, rounds)

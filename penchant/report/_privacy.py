@@ -30,7 +30,7 @@ def privacy(saved: SavedRun) -> dict[str, Any]:
         return _unprotected()
     events = saved.charges.spent()
     mechanism = {
-        "name": "Gaussian noise on the sum of clipped contributions",
+        "name": _mechanism(stated.get("band", 1)),
         "noise_at": stated["noise_at"],
         "noise_multiplier": stated["noise_multiplier"],
         "clip_bound": stated["clip_bound"],
@@ -58,6 +58,11 @@ def privacy(saved: SavedRun) -> dict[str, Any]:
         "covered": ["the shared head after every round, whoever sees it, with whatever else they know"],
         "not_covered": _not_covered(priced.unit, stated["noise_at"]),
     }
+
+
+def _mechanism(band: int) -> str:
+    correlated = f", correlated over {band} rounds by a banded factorisation," if band > 1 else ""
+    return f"Gaussian noise{correlated} on the sum of clipped contributions"
 
 
 def _unprotected() -> dict[str, Any]:

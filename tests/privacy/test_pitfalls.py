@@ -29,11 +29,21 @@ from penchant.privacy.accountants import PLDAccountant, RDPAccountant
 from penchant.privacy.charges import Charges
 from penchant.privacy.events import GaussianSum, PoissonGaussianSum, PrivacyEvent
 from penchant.privacy.ledger import Budget, Ledger
+from penchant.rundir import RunDirectory
+from penchant.server import Account, Hooks, RunJournal, journal
 from penchant.simulation import federation
 from penchant.simulation.grid import LocalGrid
 from penchant.simulation.roster import PeopleAsNodes
 from penchant.simulation.settings import RunSettings
-from penchant.strategies import Guarantee, HeadState, InterestStrategy, RoundSummary, choose_cohort
+from penchant.strategies import (
+    Draw,
+    Guarantee,
+    HeadState,
+    InterestStrategy,
+    RoundSummary,
+    draw_cohort,
+    resolution,
+)
 from penchant.strategies import cohort as cohorts
 from penchant.strategies import interest as strategy_module
 from penchant.strategies import wire as wire
@@ -67,8 +77,9 @@ class _Journal:
     def __init__(self, log: list[str]) -> None:
         self.log = log
 
-    def charge(self, round_: int, event: PrivacyEvent | None) -> None:
+    def charge(self, round_: int, event: PrivacyEvent | None, draw: Draw) -> None:
         assert round_
+        assert draw.payers is None
         assert event
         self.log.append("charge")
 
@@ -206,7 +217,7 @@ def test_02_fixed_cohorts_accounted_as_poisson(planted: pytest.MonkeyPatch) -> N
         assert PLDAccountant().epsilon([event] * 60, delta=1e-5) == pytest.approx(8.0, rel=1e-3)
 
     check()
-    planted.setattr(federation, "Sampling", SimpleNamespace(POISSON=Sampling.FIXED))
+    planted.setattr(resolution, "Sampling", SimpleNamespace(POISSON=Sampling.FIXED))
     with pytest.raises(AssertionError):
         check()
 
@@ -216,7 +227,7 @@ def test_03_whoever_is_there_accounted_as_poisson(planted: pytest.MonkeyPatch) -
     settings = FederationSettings(cohort=10, sampling=Sampling.POISSON)
 
     def draw(seed: int) -> list[int]:
-        return choose_cohort(range(50), settings, population=100, seed=seed, round_=1, secret=True)
+        return draw_cohort(range(50), settings, population=100, seed=seed, round_=1, secret=True).people
 
     def check() -> None:
         sizes = [len(draw(0)) for _ in range(2000)]
@@ -234,10 +245,55 @@ def test_03_whoever_is_there_accounted_as_poisson(planted: pytest.MonkeyPatch) -
         check()
 
 
+def test_03_people_drawn_by_another_rule_than_was_claimed(planted: pytest.MonkeyPatch) -> None:
+    """The run claims coins, and somebody draws so many instead: the round is charged as if everybody took part."""
+    settings = FederationSettings(cohort=1, sampling=Sampling.POISSON, min_replies=0)
+    promised = Guarantee(Unit.USER, NoiseAt.SERVER, 1.0, 2.0, 0.5)
+
+    def drawn(rule: Sampling) -> Draw:
+        own = FederationSettings(cohort=1, sampling=rule)
+        return draw_cohort(range(2), own, population=2, seed=0, round_=1, secret=True)
+
+    def check() -> None:
+        assert promised.event_of(drawn(Sampling.POISSON)) == PoissonGaussianSum(0.5, 2.0, Unit.USER)
+        assert promised.event_of(drawn(Sampling.FIXED)) == GaussianSum(2.0, Unit.USER)
+        other = draw_cohort(range(4), settings, population=4, seed=0, round_=1, secret=True)
+        assert promised.event_of(other) == GaussianSum(2.0, Unit.USER)
+
+    check()
+    planted.setattr(Guarantee, "event_of", lambda self, draw: self.event if draw else None)
+    with pytest.raises(AssertionError):
+        check()
+
+
+def test_03_coins_that_can_be_thrown_again(planted: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Amplification needs coins that nobody else knows; those of a seed are charged nowhere but in a repeatable run."""
+    event, runs = PoissonGaussianSum(0.5, 2.0, Unit.USER), iter(range(9))
+
+    def charged(draw: Draw, *, reproducible: bool) -> list[PrivacyEvent]:
+        run = RunDirectory(tmp_path / str(next(runs)))
+        with _ledger(run.root) as ledger:
+            account = Account(ledger, BUDGET, reproducible)
+            guarantee = Guarantee(Unit.USER, NoiseAt.SERVER, 1.0, 2.0, 0.5)
+            RunJournal(run, guarantee, account, Hooks()).charge(1, event, draw)
+            return ledger.charges.spent()
+
+    def check() -> None:
+        assert charged(Draw([0], rate=0.5, secret=True), reproducible=False) == [event]
+        assert charged(Draw([0], rate=0.5), reproducible=True) == [event]
+        with pytest.raises(PenchantError, match="not drawn in secret"):
+            charged(Draw([0], rate=0.5), reproducible=False)
+
+    check()
+    planted.setattr(journal, "PoissonGaussianSum", SimpleNamespace)
+    with pytest.raises(pytest.fail.Exception):
+        check()
+
+
 def test_04_an_empty_poisson_round_is_skipped(planted: pytest.MonkeyPatch) -> None:
     """Nobody was drawn: the round is noise alone, and charged."""
     settings = FederationSettings(cohort=1, sampling=Sampling.POISSON, min_replies=0)
-    planted.setattr(strategy_module, "choose_cohort", lambda *_, **__: [])
+    planted.setattr(strategy_module, "draw_cohort", lambda *_, **__: Draw([], rate=0.5, secret=True))
 
     def check() -> None:
         few = _Federation({0: _towards(0), 1: _towards(1)}, settings=settings, noise=_Noise(1.0))
@@ -343,7 +399,7 @@ def test_08_delta_of_one_over_the_people(planted: pytest.MonkeyPatch) -> None:
             federation.resolve_guarantee(settings, 100)
 
     check()
-    planted.setattr(federation, "checked_delta_for", lambda delta, **_: delta)
+    planted.setattr(resolution, "checked_delta_for", lambda delta, **_: delta)
     with pytest.raises(pytest.fail.Exception):
         check()
 
@@ -491,7 +547,7 @@ def test_13_the_charge_comes_after_the_noise_or_the_noise_twice(planted: pytest.
             check()
 
     def late(self: InterestStrategy, replies: Any, round_: int) -> Any:
-        self._journal.charge(round_, self._guarantee.event)
+        self._journal.charge(round_, self._guarantee.event, Draw([]))
         return folded(self, replies, round_)
 
     folded = InterestStrategy._fold

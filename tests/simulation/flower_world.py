@@ -29,7 +29,7 @@ SETTINGS = (
 class NoJournal:
     """Keeps nothing."""
 
-    def charge(self, round_: int, event: Any) -> None:
+    def charge(self, round_: int, event: Any, draw: Any) -> None:
         pass
 
     def persist(self, state: HeadState, summary: RoundSummary) -> None:

@@ -34,7 +34,7 @@ class Nodes:
         return {node: () for node in people}
 
 class Keep:
-    def charge(self, round_, event):
+    def charge(self, round_, event, draw):
         pass
     def persist(self, state, summary):
         assert summary.admitted == PEOPLE, summary

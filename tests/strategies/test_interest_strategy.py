@@ -22,13 +22,14 @@ from penchant.privacy.noise import NoiseSource, ReproducibleNoise
 from penchant.simulation.grid import LocalGrid
 from penchant.simulation.roster import HostedPeople, PeopleAsNodes, node_of, person_of
 from penchant.strategies import (
+    Draw,
     Guarantee,
     HeadState,
     InterestStrategy,
     Roster,
     RoundAborted,
     RoundSummary,
-    choose_cohort,
+    draw_cohort,
     expected_cohort,
 )
 from penchant.strategies.cohort import poisson_rate
@@ -67,10 +68,12 @@ class Log:
 
     steps: list[str] = field(default_factory=list)
     events: list[PrivacyEvent | None] = field(default_factory=list)
+    draws: list[Draw] = field(default_factory=list)
     summaries: list[RoundSummary] = field(default_factory=list)
     budget: int = 1_000
 
-    def charge(self, round_: int, event: PrivacyEvent | None) -> None:
+    def charge(self, round_: int, event: PrivacyEvent | None, draw: Draw) -> None:
+        self.draws.append(draw)
         if round_ > self.budget:
             raise BudgetExceeded("spent")
         self.steps.append(f"charge {round_}")
@@ -151,6 +154,27 @@ def test_the_denominator_is_the_expected_cohort_when_clients_drop_out() -> None:
     federation.grid.tamper = _drop(2, 3)
     assert federation.run()[:4] == pytest.approx([1 / 4, 1 / 4, 0, 0])
     assert (federation.summary.invited, federation.summary.admitted) == (4, 2)
+
+
+def test_an_update_longer_than_the_bound_is_clipped_and_counted() -> None:
+    """Honest devices clip before they send, and are never counted."""
+    honest = Federation(lambda person, _: _towards(person, CLIP), guarantee=USER)
+    assert honest.run()[:4] == pytest.approx([CLIP / 4] * 4)
+    assert honest.summary.clipped == 0
+    federation = Federation(lambda person, _: _towards(person, 100.0 if person else CLIP), guarantee=USER)
+    assert federation.run()[:4] == pytest.approx([CLIP / 4] * 4)
+    assert (federation.summary.admitted, federation.summary.clipped) == (4, 3)
+
+
+def test_an_empty_secret_sample_is_no_reason_to_abort() -> None:
+    federation = Federation(
+        lambda person, _: _towards(person),
+        guarantee=replace(USER, poisson_rate=0.25),
+        roster=PeopleAsNodes(0),
+        federation=FederationSettings(sampling=Sampling.POISSON, cohort=1, min_replies=1.0),
+    )
+    federation.run()
+    assert (federation.summary.invited, federation.summary.admitted) == (0, 0)
 
 
 @given(present=st.sets(st.integers(0, 7), min_size=1))
@@ -396,7 +420,7 @@ def test_the_noise_has_the_deviation_that_was_charged() -> None:
 def test_the_poisson_rate_is_public_and_does_not_move_with_who_is_there(secret: bool) -> None:
     terms = FederationSettings(sampling=Sampling.POISSON, cohort=100)
     drawn = [
-        len(choose_cohort(range(200), terms, population=400, seed=1, round_=r, secret=secret))
+        len(draw_cohort(range(200), terms, population=400, seed=1, round_=r, secret=secret).people)
         for r in range(200)
     ]
     assert poisson_rate(400, terms) == 0.25
@@ -407,11 +431,9 @@ def test_the_poisson_rate_is_public_and_does_not_move_with_who_is_there(secret: 
 
 def test_a_secret_cohort_does_not_follow_from_the_seed() -> None:
     terms = FederationSettings(sampling=Sampling.POISSON, cohort=100)
-    secret = [
-        choose_cohort(range(200), terms, population=200, seed=1, round_=1, secret=True) for _ in range(2)
-    ]
+    secret = [draw_cohort(range(200), terms, population=200, seed=1, round_=1, secret=True) for _ in range(2)]
     public = [
-        choose_cohort(range(200), terms, population=200, seed=1, round_=1, secret=False) for _ in range(2)
+        draw_cohort(range(200), terms, population=200, seed=1, round_=1, secret=False) for _ in range(2)
     ]
     assert secret[0] != secret[1]
     assert public[0] == public[1]
