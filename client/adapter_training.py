@@ -4,7 +4,7 @@ import torch
 
 from penchant.client.head_training import one_history
 from penchant.config import TrainingSettings
-from penchant.interest import HistoryLoss, InterestModel, RoundDraw, TensorLayout
+from penchant.interest import HistoryLoss, InterestModel, TensorLayout
 from penchant.types import F32, I32
 
 
@@ -16,7 +16,7 @@ def train_adapter(
     layout: TensorLayout,
     steps: int,
     settings: TrainingSettings,
-    draw: RoundDraw,
+    negatives: torch.Tensor,
 ) -> F32:
     """The adapter after `steps` steps of gradient descent on the person's own next-item loss, the head held fixed.
 
@@ -27,7 +27,7 @@ def train_adapter(
     events, lengths = one_history(history, settings.max_history)
     loss = HistoryLoss(model, personal=True)
     for _ in range(steps):
-        gradients = torch.autograd.grad(loss(events, lengths, draw).sum(), parameters)
+        gradients = torch.autograd.grad(loss(events, lengths, negatives).sum(), parameters)
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 pulled = gradient + settings.adapter_weight_decay * parameter

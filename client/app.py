@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from flwr.app import Context, Error, Message
 from flwr.clientapp import ClientApp
 
@@ -13,7 +15,7 @@ from penchant.client.head_training import head_update
 from penchant.client.store import ClientStore, PersonalState, charged
 from penchant.config import TrainingSettings
 from penchant.errors import BudgetExceeded
-from penchant.interest import InterestModel, RoundDraw, TensorLayout
+from penchant.interest import InterestModel, Kept, TensorLayout, round_negatives
 from penchant.privacy.clip import ClippedSum, clip
 from penchant.privacy.mechanism import release
 from penchant.privacy.noise import NoiseSource
@@ -29,12 +31,14 @@ BUDGET_SPENT = 4001
 class Person:
     """Who lives at a node. history: int32[n_events], catalogue indices in order of time.
 
-    noise: round -> the source of this client's own noise.
+    noise: round -> the source of this client's own noise.  chance: round -> what decides which events training leaves
+    out.
     """
 
     history: I32
     store: ClientStore
     noise: Callable[[int], NoiseSource]
+    chance: Callable[[int], np.random.Generator] = lambda round_: np.random.default_rng()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,10 @@ class ClientPlan:
     def personal(self) -> TensorLayout:
         return TensorLayout.personal(self.model)
 
-    def draw(self, round_: int) -> RoundDraw:
-        """What chance decides in a round, alike on every device."""
-        model = self.model
-        return RoundDraw.of(
-            self.training, n_items=model.n_items, width=model.width, seed=self.seed, round_=round_
-        )
+    def kept(self, n_events: int, chance: np.random.Generator) -> Kept | None:
+        """What training leaves out of a history of so many events."""
+        length = max(2, min(n_events, self.training.max_history)) - 1
+        return Kept.of(self.training, length, self.model.width, chance)
 
 
 def client_app(plan: ClientPlan, person_at: Callable[[Context], Person]) -> ClientApp:
@@ -90,9 +92,9 @@ def answer(plan: ClientPlan, person: Person, request: TrainRequest) -> F32:
     """
     model, training = plan.model, plan.training
     plan.shared.write(model, request.head)
-    draw = plan.draw(request.round)
+    negatives = round_negatives(model.n_items, training.negatives, seed=plan.seed, round_=request.round)
     state = person.store.load()
-    update, state = _head_update(plan, person, state, request.round, draw)
+    update, state = _head_update(plan, person, state, request.round, negatives)
     adapter = train_adapter(
         model,
         state.adapter,
@@ -100,14 +102,14 @@ def answer(plan: ClientPlan, person: Person, request: TrainRequest) -> F32:
         layout=plan.personal,
         steps=training.adapter_steps,
         settings=training,
-        draw=draw.without_dropout(),
+        negatives=negatives,
     )
     person.store.save(PersonalState(adapter, state.charges))
     return update
 
 
 def _head_update(
-    plan: ClientPlan, person: Person, state: PersonalState, round_: int, draw: RoundDraw
+    plan: ClientPlan, person: Person, state: PersonalState, round_: int, negatives: torch.Tensor
 ) -> tuple[F32, PersonalState]:
     guarantee = plan.guarantee
     if guarantee.client_noise:
@@ -121,10 +123,17 @@ def _head_update(
             noise_multiplier=guarantee.noise_multiplier if guarantee.client_noise else 0.0,
             noise=person.noise(round_) if guarantee.client_noise else None,
             charges=state.charges,
-            draw=draw,
+            negatives=negatives,
         )
         return update, PersonalState(state.adapter, charges if guarantee.client_noise else state.charges)
-    update = head_update(plan.model, person.history, layout=plan.shared, settings=plan.training, draw=draw)
+    update = head_update(
+        plan.model,
+        person.history,
+        layout=plan.shared,
+        settings=plan.training,
+        negatives=negatives,
+        kept=plan.kept(len(person.history), person.chance(round_)),
+    )
     if guarantee.unit is Unit.USER:
         clipped = clip(update, bound=guarantee.clip_bound)
         update = clipped.values[0]

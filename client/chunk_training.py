@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from penchant.client.private_optimizer import NoisyPrivacyEngine
 from penchant.client.store import Charge
-from penchant.interest import ChunkLoss, InterestModel, RoundDraw, TensorLayout
+from penchant.interest import ChunkLoss, InterestModel, TensorLayout
 from penchant.privacy.noise import NoiseSource
 from penchant.types import F32, I32, I64, NO_ITEM
 
@@ -42,7 +42,7 @@ def private_chunk_update(
     noise_multiplier: float,
     noise: NoiseSource | None,
     charges: tuple[Charge, ...],
-    draw: RoundDraw,
+    negatives: torch.Tensor,
 ) -> tuple[F32, tuple[Charge, ...]]:
     """Minus the sum over chunks of clipped gradients, plus Gaussian noise of noise_multiplier * clip_bound.
 
@@ -68,7 +68,7 @@ def private_chunk_update(
         for start in range(0, len(chunks), _CHUNKS_IN_MEMORY):
             batch = data[start : start + _CHUNKS_IN_MEMORY][0]
             optimizer.signal_skip_step(do_skip=start + _CHUNKS_IN_MEMORY < len(chunks))
-            loss = private(batch, draw).sum()
+            loss = private(batch, negatives).sum()
             with warnings.catch_warnings():
                 warnings.filterwarnings(
                     "ignore", "Full backward hook is firing"

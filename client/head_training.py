@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from penchant.config import TrainingSettings
-from penchant.interest import HistoryLoss, InterestModel, RoundDraw, TensorLayout
+from penchant.interest import HistoryLoss, InterestModel, Kept, TensorLayout
 from penchant.types import F32, I32
 
 
@@ -14,11 +14,13 @@ def head_update(
     *,
     layout: TensorLayout,
     settings: TrainingSettings,
-    draw: RoundDraw,
+    negatives: torch.Tensor,
+    kept: Kept | None = None,
 ) -> F32:
     """Weights after `settings.local_steps` steps of gradient descent minus weights before.
 
     model: holds the head as received, and holds it again afterwards.  history: int32[n_events], in order of time.
+    kept: what is left out of it, alike in each step.
     Returns float32[layout.size]. Every person's loss is a mean over the own events, so that each weighs the same.
     A history of fewer than two events has nothing to predict and gives zeros.
     """
@@ -27,7 +29,7 @@ def head_update(
     loss = HistoryLoss(model)
     parameters = layout.select(model)
     for _ in range(settings.local_steps):
-        gradients = torch.autograd.grad(loss(events, lengths, draw).sum(), parameters)
+        gradients = torch.autograd.grad(loss(events, lengths, negatives, kept).sum(), parameters)
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.sub_(settings.local_learning_rate * gradient)

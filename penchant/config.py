@@ -53,11 +53,11 @@ class TrainingSettings(Settings):
     negatives: int = Field(default=256, ge=0)
     """Items drawn each round, the same for all clients, as wrong answers; 0 ranks the whole catalogue."""
 
-    item_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Chance of an item to be missing from all memories of a round, the same items for everyone."""
+    event_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Chance of an event to be missing from the memories of a round, where the unit is none or user."""
 
     state_dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Chance of a coordinate of the states to be missing from a round, the same ones for everyone."""
+    """Chance of a number of a state to be missing from a round, where the unit is none or user."""
 
     max_history: int = Field(default=50, ge=2)
     """Latest events of a person that training looks at, where the unit is none or user."""

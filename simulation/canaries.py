@@ -11,7 +11,7 @@ from opacus.grad_sample import GradSampleModule
 from penchant.client.app import ClientPlan
 from penchant.client.chunk_training import disjoint_chunks, private_chunk_update
 from penchant.errors import BadInput
-from penchant.interest import ChunkLoss, RoundDraw
+from penchant.interest import ChunkLoss, round_negatives
 from penchant.privacy.clip import ClippedSum, clip
 from penchant.privacy.mechanism import release
 from penchant.privacy.noise import CryptographicNoise
@@ -116,13 +116,13 @@ class CanaryInteractions:
     def answer(self, round_: int, head: F32, who: Sequence[int]) -> F64:
         self._plan.shared.write(self._plan.model, head)
         self._who = np.array(who, dtype=np.int64)
-        draw = self._plan.draw(round_)
-        self._known = _gradients(self._plan, self._whole[self._who], draw)
+        negatives = self._negatives(round_)
+        self._known = _gradients(self._plan, self._whole[self._who], negatives)
         blanked = self._whole[self._who]
         blanked[~self.included[self._who] | (round_ <= _SILENT_ROUNDS), -1] = NO_ITEM
         if not self._plan.guarantee.client_noise:
-            return self._sent(blanked.ravel(), draw).astype(np.float64)
-        sent = np.array([self._sent(history, draw) for history in blanked], dtype=np.float64)
+            return self._sent(blanked.ravel(), negatives).astype(np.float64)
+        sent = np.array([self._sent(history, negatives) for history in blanked], dtype=np.float64)
         if len(fresh := self._fresh(round_, sent)):
             self.scores[self._who] += (fresh * self._known).sum(axis=1) / self._plan.guarantee.clip_bound
         total: F64 = sent.sum(axis=0)
@@ -150,7 +150,7 @@ class CanaryInteractions:
             return heard - self._noise
         return np.empty(0)
 
-    def _sent(self, history: I64, draw: RoundDraw) -> F32:
+    def _sent(self, history: I64, negatives: torch.Tensor) -> F32:
         """What a client with this history sends."""
         plan, guarantee = self._plan, self._plan.guarantee
         update, _ = private_chunk_update(
@@ -161,18 +161,22 @@ class CanaryInteractions:
             noise_multiplier=guarantee.noise_multiplier if guarantee.client_noise else 0.0,
             noise=CryptographicNoise() if guarantee.client_noise else None,
             charges=(),
-            draw=draw,
+            negatives=negatives,
         )
         return update
 
+    def _negatives(self, round_: int) -> torch.Tensor:
+        plan = self._plan
+        return round_negatives(plan.model.n_items, plan.training.negatives, seed=plan.seed, round_=round_)
 
-def _gradients(plan: ClientPlan, chunks: I64, draw: RoundDraw) -> F64:
+
+def _gradients(plan: ClientPlan, chunks: I64, negatives: torch.Tensor) -> F64:
     """What the attacker works out alone, float64[n, n_params]: minus each chunk's clipped gradient over the bound."""
     samples = GradSampleModule(ChunkLoss(plan.model))
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Full backward hook is firing")
-            samples(torch.from_numpy(chunks), draw).sum().backward()
+            samples(torch.from_numpy(chunks), negatives).sum().backward()
         rows = [getattr(parameter, "grad_sample").flatten(1) for parameter in plan.shared.select(plan.model)]  # noqa: B009
         clipped = clip(-torch.cat(rows, dim=1).numpy(), bound=plan.guarantee.clip_bound)
     finally:

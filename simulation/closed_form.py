@@ -11,7 +11,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from penchant.interest import InterestModel, RoundDraw
+from penchant.interest import InterestModel, Kept
 from penchant.interest.history import fading_sum, fading_weights
 from penchant.interest.loss import logq_correction, own_targets
 from penchant.simulation.linear import squared_norms
@@ -32,38 +32,37 @@ HEAD, RESIDUAL, NEUTRAL, PRIOR, RATE = (
 class ProjectedCatalogue:
     """The head applied to every item.
 
-    wishes: float32[n_items, width]; memories: float32[n_items, memories, width], as this round remembers them;
-    priors: float32[n_items].  head: the tensors that are trained; what a run keeps fixed is the model's own.
+    wishes: float32[n_items, width]; memories: float32[n_items, memories, width]; priors: float32[n_items].
+     head: the tensors that are trained; what a run keeps fixed is the model's own.
     """
 
     model: InterestModel
     head: Tensors
-    draw: RoundDraw
+    negatives: Tensor
     wishes: Tensor
     memories: Tensor
     priors: Tensor
 
     @classmethod
-    def of(cls, model: InterestModel, head: Tensors, draw: RoundDraw) -> Self:
+    def of(cls, model: InterestModel, head: Tensors, negatives: Tensor) -> Self:
         places = model.item_vectors @ head.get(HEAD, model.shared.head.weight.detach()).T
         if RESIDUAL in head:
             places = places + model.residual_scale * head[RESIDUAL]
         places = places.unflatten(1, (-1, model.width))
-        memories = places[:, model.memory_roles] * draw.item_keep[:, None, None]
-        return cls(model, head, draw, places[:, 0], memories, model.prior_scale * head[PRIOR][:, 0])
-
-    @property
-    def negatives(self) -> Tensor:
-        return self.draw.negatives
+        memories = places[:, model.memory_roles]
+        return cls(model, head, negatives, places[:, 0], memories, model.prior_scale * head[PRIOR][:, 0])
 
     @property
     def rate_logit(self) -> Tensor:
         return self.head.get(RATE, self.model.shared.history.rate_logit.detach())
 
-    def states(self, items: Tensor) -> Tensor:
+    def states(self, items: Tensor, kept: Kept | None = None) -> Tensor:
         """The history encoder after each item: float32[n, length, width]."""
-        remembered = fading_sum(self.memories[items], self.rate_logit)
-        return (remembered + self.head[NEUTRAL]) * self.draw.state_keep
+        remembered = self.memories[items]
+        if kept is None:
+            return fading_sum(remembered, self.rate_logit) + self.head[NEUTRAL]
+        remembered = remembered * kept.events[..., None, None]
+        return (fading_sum(remembered, self.rate_logit) + self.head[NEUTRAL]) * kept.states
 
 
 @dataclass(frozen=True)
@@ -179,30 +178,40 @@ class SampleGradients:
         return places.transpose(0, 1).flatten(1)
 
 
-def sample_gradients(catalogue: ProjectedCatalogue, events: Tensor, counted: Tensor) -> SampleGradients:
+def sample_gradients(
+    catalogue: ProjectedCatalogue, events: Tensor, counted: Tensor, kept: Kept | None = None
+) -> SampleGradients:
     """Gradients of each sample's mean next-item loss.
 
     events: int64[n, length + 1], padded with any index; counted: bool[n, length], which targets count.
     """
     items, targets = events[:, :-1], events[:, 1:]
-    states = catalogue.states(items)
+    states = catalogue.states(items, kept)
     wrong, right = _score_gradients(catalogue, states, targets, counted)
     by_state = wrong @ catalogue.wishes[catalogue.negatives] + right * catalogue.wishes[targets]
-    by_state = by_state * catalogue.draw.state_keep
-    by_memory, by_rate = _through_history(catalogue, items, by_state)
+    if kept is not None:
+        by_state = by_state * kept.states
+    by_memory, by_rate = _through_history(catalogue, items, by_state, kept)
     return SampleGradients(catalogue, events, states, right.squeeze(-1), wrong, by_state, by_memory, by_rate)
 
 
-def _through_history(catalogue: ProjectedCatalogue, items: Tensor, by_state: Tensor) -> tuple[Tensor, Tensor]:
+def _through_history(
+    catalogue: ProjectedCatalogue, items: Tensor, by_state: Tensor, kept: Kept | None
+) -> tuple[Tensor, Tensor]:
     """Derivatives by what the memories hold, [n, length, memories, width], and by the rates, [n, memories]."""
     n, length = items.shape
     by_rate = torch.zeros(n, len(catalogue.rate_logit))
     if RATE in catalogue.head:
         rate = catalogue.rate_logit.expand(n, -1).clone().requires_grad_()
-        (by_rate,) = torch.autograd.grad(fading_sum(catalogue.memories[items], rate), rate, by_state)
+        remembered = catalogue.memories[items]
+        if kept is not None:
+            remembered = remembered * kept.events[..., None, None]
+        (by_rate,) = torch.autograd.grad(fading_sum(remembered, rate), rate, by_state)
     weights = fading_weights(length, catalogue.rate_logit)
     by_memory = torch.einsum("mts,ntw->nsmw", weights, by_state)
-    return by_memory * catalogue.draw.item_keep[items][..., None, None], by_rate
+    if kept is not None:
+        by_memory = by_memory * kept.events[..., None, None]
+    return by_memory, by_rate
 
 
 def _row_squares(rows: Tensor, values: Tensor) -> Tensor:

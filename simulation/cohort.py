@@ -10,9 +10,11 @@ from torch import Tensor
 
 from penchant.client.app import ClientPlan
 from penchant.client.chunk_training import disjoint_chunks
+from penchant.interest import Kept, round_negatives
 from penchant.privacy.clip import ClippedSum
 from penchant.privacy.mechanism import release
 from penchant.privacy.noise import NoiseSource
+from penchant.rng import stream
 from penchant.simulation.closed_form import ProjectedCatalogue, SampleGradients, Tensors, sample_gradients
 from penchant.simulation.local_steps import updates_of_many_steps
 from penchant.simulation.stacked_adapters import train_stacked_adapters
@@ -47,7 +49,7 @@ class CohortEngine:
         """Train `request.people` on the head; keep their adapters; return the sum of what they would have sent."""
         plan = self._plan
         catalogue = self._project(request.head, request.round)
-        total = self._sum_of_updates(catalogue, request.people)
+        total = self._sum_of_updates(catalogue, request.people, request.round)
         if plan.guarantee.client_noise:
             total = self._noised(total, len(request.people), request.round)
             for person in request.people:
@@ -64,9 +66,12 @@ class CohortEngine:
     def _project(self, head: F32, round_: int) -> ProjectedCatalogue:
         plan = self._plan
         tensors = {n: torch.from_numpy(np.array(v)) for n, v in plan.shared.unflatten(head).items()}
-        return ProjectedCatalogue.of(plan.model, tensors, plan.draw(round_))
+        negatives = round_negatives(
+            plan.model.n_items, plan.training.negatives, seed=plan.seed, round_=round_
+        )
+        return ProjectedCatalogue.of(plan.model, tensors, negatives)
 
-    def _sum_of_updates(self, catalogue: ProjectedCatalogue, people: Sequence[int]) -> F64:
+    def _sum_of_updates(self, catalogue: ProjectedCatalogue, people: Sequence[int], round_: int) -> F64:
         guarantee, training = self._plan.guarantee, self._plan.training
         total = torch.zeros(self._plan.shared.size, dtype=torch.float64)
         if guarantee.unit is Unit.EVENT:
@@ -80,10 +85,11 @@ class CohortEngine:
             return total.numpy()
         for block in self._blocks(people, self._at_once(catalogue)):
             events, counted = self._padded(block)
+            kept = self._kept(block, round_, events.shape[1] - 1)
             if training.local_steps > 1:
-                total += updates_of_many_steps(self._plan, catalogue, events, counted)
+                total += updates_of_many_steps(self._plan, catalogue, events, counted, kept)
             else:
-                gradients = sample_gradients(catalogue, events, counted)
+                gradients = sample_gradients(catalogue, events, counted, kept)
                 total -= self._flat(gradients.weighted_sum(self._step_sizes(gradients)))
         return total.numpy()
 
@@ -103,14 +109,19 @@ class CohortEngine:
         )
 
     def _train_adapters(self, catalogue: ProjectedCatalogue, people: Sequence[int], *, steps: int) -> None:
-        if not steps:
-            return
-        catalogue = ProjectedCatalogue.of(catalogue.model, catalogue.head, catalogue.draw.without_dropout())
-        for block in self._blocks(people, self._at_once(catalogue)):
+        for block in self._blocks(people, self._at_once(catalogue)) if steps else ():
             events, counted = self._padded(block)
             self._stores.adapters[block] = train_stacked_adapters(
                 catalogue, self._stores.adapters[block], events, counted, plan=self._plan, steps=steps
             )
+
+    def _kept(self, people: Sequence[int], round_: int, length: int) -> Kept | None:
+        """What each person's own chance leaves out."""
+        plan = self._plan
+        own = [
+            plan.kept(len(self._histories[person]), chance_of(plan.seed, person, round_)) for person in people
+        ]
+        return Kept.stacked(own, length)
 
     @staticmethod
     def _at_once(catalogue: ProjectedCatalogue) -> int:
@@ -141,6 +152,11 @@ class CohortEngine:
         for row, history in zip(events, latest, strict=True):
             row[: len(history)] = history
         return torch.from_numpy(events), torch.arange(events.shape[1] - 1) < lengths[:, None] - 1
+
+
+def chance_of(seed: int, person: int, round_: int) -> np.random.Generator:
+    """What decides which events a simulated person's training leaves out: reproducible, alike on each engine."""
+    return stream(seed, "dropout", person, round_)
 
 
 def cohort_app(plan: ClientPlan, engine: CohortEngine) -> ClientApp:

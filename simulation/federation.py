@@ -9,7 +9,7 @@ from penchant.client.app import ClientPlan, Person, client_app
 from penchant.interest import InterestModel, TensorLayout
 from penchant.privacy.noise import CryptographicNoise, NoiseSource, ReproducibleNoise
 from penchant.server import server_app
-from penchant.simulation.cohort import CohortEngine, cohort_app
+from penchant.simulation.cohort import CohortEngine, chance_of, cohort_app
 from penchant.simulation.grid import LocalGrid
 from penchant.simulation.roster import HostedPeople, PeopleAsNodes, node_of, person_of
 from penchant.simulation.settings import EngineName, RunSettings
@@ -107,6 +107,7 @@ class Federation:
             self.world.histories[person],
             self.stores.of(person),
             lambda round_: self._noise(f"client-{person}", round_),
+            lambda round_: chance_of(self.settings.seed, person, round_),
         )
 
     def _plan(self) -> ClientPlan:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from penchant.interest import HistoryLoss, InterestModel, RoundDraw, TensorLayout, score_people
+from penchant.interest import HistoryLoss, InterestModel, TensorLayout, score_people
 from penchant.privacy.one_run import Membership, membership
 from penchant.types import F32, F64, I32, Bool
 
@@ -35,8 +35,7 @@ def by_recommendations(
 
 
 def _losses(model: InterestModel, histories: Sequence[I32], max_history: int) -> F64:
-    loss = HistoryLoss(model)
-    everything = RoundDraw.everything(n_items=model.n_items, width=model.width)
+    loss, everything = HistoryLoss(model), torch.arange(model.n_items)
     found: list[float] = []
     with torch.no_grad():
         for start in range(0, len(histories), _PEOPLE_AT_ONCE):

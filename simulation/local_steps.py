@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
 from penchant.client.app import ClientPlan
-from penchant.interest import HistoryLoss
+from penchant.interest import HistoryLoss, Kept
 from penchant.privacy.clip import clip
 from penchant.simulation.closed_form import ProjectedCatalogue, Tensors
 from penchant.types import Unit
@@ -14,29 +14,38 @@ _CLIENTS_AT_ONCE = 24
 
 
 def updates_of_many_steps(
-    plan: ClientPlan, catalogue: ProjectedCatalogue, events: Tensor, counted: Tensor
+    plan: ClientPlan, catalogue: ProjectedCatalogue, events: Tensor, counted: Tensor, kept: Kept | None
 ) -> Tensor:
     """Sum over people of (weights after the local steps - weights before), clipped under `user`: float64[n_shared]."""
     lengths = counted.sum(1) + 1
     total = torch.zeros(plan.shared.size, dtype=torch.float64)
-    for part, own in zip(events.split(_CLIENTS_AT_ONCE), lengths.split(_CLIENTS_AT_ONCE), strict=True):
-        updates = _updates(plan, catalogue, part, own)
+    for start in range(0, len(events), _CLIENTS_AT_ONCE):
+        part = slice(start, start + _CLIENTS_AT_ONCE)
+        left = None if kept is None else Kept(kept.events[part], kept.states[part])
+        updates = _updates(plan, catalogue, events[part], lengths[part], left)
         if plan.guarantee.unit is Unit.USER:
             updates = torch.from_numpy(clip(updates.numpy(), bound=plan.guarantee.clip_bound).values.copy())
         total += updates.double().sum(0)
     return total
 
 
-def _updates(plan: ClientPlan, catalogue: ProjectedCatalogue, events: Tensor, lengths: Tensor) -> Tensor:
+def _updates(
+    plan: ClientPlan, catalogue: ProjectedCatalogue, events: Tensor, lengths: Tensor, kept: Kept | None
+) -> Tensor:
     loss = HistoryLoss(plan.model)
 
-    def loss_of_person(weights: Tensors, history: Tensor, length: Tensor) -> Tensor:
+    def loss_of_person(weights: Tensors, history: Tensor, length: Tensor, left: Kept | None) -> Tensor:
         named = {f"model.{name}": values for name, values in weights.items()}
-        result: Tensor = functional_call(loss, named, (history[None], length[None], catalogue.draw))
+        left = None if left is None else Kept(left.events[None], left.states[None])
+        result: Tensor = functional_call(
+            loss, named, (history[None], length[None], catalogue.negatives, left)
+        )
         return result.sum()
 
     weights = {name: values.expand(len(events), *values.shape) for name, values in catalogue.head.items()}
     for _ in range(plan.training.local_steps):
-        gradients = vmap(grad(loss_of_person))(weights, events, lengths)
+        gradients = vmap(grad(loss_of_person), in_dims=(0, 0, 0, None if kept is None else 0))(
+            weights, events, lengths, kept
+        )
         weights = {n: w - plan.training.local_learning_rate * gradients[n] for n, w in weights.items()}
     return torch.cat([(weights[n] - catalogue.head[n]).flatten(1) for n in plan.shared.names], dim=1)

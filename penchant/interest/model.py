@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from penchant.config import ModelSettings
 from penchant.interest.adapter import PersonalAdapter
-from penchant.interest.draw import RoundDraw
+from penchant.interest.dropout import Kept
 from penchant.interest.history import FadingHistory
 from penchant.rng import torch_stream
 from penchant.types import F32
@@ -96,17 +96,23 @@ class InterestModel(nn.Module):
         """float32[...]."""
         return self.prior_scale * torch.squeeze(self.shared.prior(items), -1)
 
-    def forward(self, events: Tensor, draw: RoundDraw, *, personal: bool = False) -> Scores:
+    def forward(
+        self, events: Tensor, negatives: Tensor, kept: Kept | None = None, *, personal: bool = False
+    ) -> Scores:
         """Scores of what came next, and of the negatives, after each event but the last.
 
         events: int64[n, length + 1], catalogue indices in order of time, padded on the right with any index.
+        negatives: int64[c].  kept: what this step leaves out; None: nothing.
         Position t has seen events 0..t alone, so padding changes no earlier position.
         """
         n, length = events.shape[0], events.shape[1] - 1
-        items = torch.cat([events, draw.negatives.expand(n, -1)], dim=1)
+        items = torch.cat([events, negatives.expand(n, -1)], dim=1)
         places, priors = self.places(items), self.priors(items)
-        remembered = places[:, :length, self.memory_roles] * draw.item_keep[events[:, :length], None, None]
-        states = self.shared.history(remembered) * draw.state_keep
+        remembered = places[:, :length, self.memory_roles]
+        if kept is None:
+            states = self.shared.history(remembered)
+        else:
+            states = self.shared.history(remembered * kept.events[..., None, None]) * kept.states
         targets, others = slice(1, length + 1), slice(length + 1, None)
         right, wrong = priors[:, targets], priors[:, None, others]
         if personal:

@@ -15,7 +15,7 @@ from penchant.client.chunk_training import disjoint_chunks, private_chunk_update
 from penchant.client.store import Charge, PersonalState
 from penchant.config import ModelSettings, TrainingSettings
 from penchant.errors import BudgetExceeded
-from penchant.interest import ChunkLoss, InterestModel, RoundDraw, TensorLayout
+from penchant.interest import ChunkLoss, InterestModel, TensorLayout, round_negatives
 from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.events import GaussianSum
 from penchant.privacy.noise import CryptographicNoise, NoiseSource, ReproducibleNoise
@@ -25,7 +25,7 @@ from penchant.types import F32, I32, NO_ITEM, NoiseAt, Unit
 
 N_ITEMS, LENGTH, CLIP, DELTA = 12, 4, 0.3, 1e-5
 VECTORS = np.random.default_rng(0).normal(size=(N_ITEMS, 6)).astype(np.float32)
-DRAW = RoundDraw.everything(n_items=N_ITEMS, width=4)
+NEGATIVES = torch.arange(N_ITEMS)
 EVENT = Guarantee(Unit.EVENT, NoiseAt.CLIENT, CLIP, 1.5)
 
 histories = st.lists(st.integers(0, N_ITEMS - 1), max_size=40).map(lambda items: np.array(items, np.int32))
@@ -48,7 +48,7 @@ def _update(
     noise_multiplier: float = 0.0,
     noise: NoiseSource | None = None,
     charges: tuple[Charge, ...] = (),
-    draw: RoundDraw = DRAW,
+    negatives: torch.Tensor = NEGATIVES,
 ) -> tuple[F32, tuple[Charge, ...]]:
     model = model or _model()
     return private_chunk_update(
@@ -59,7 +59,7 @@ def _update(
         noise_multiplier=noise_multiplier,
         noise=noise,
         charges=charges,
-        draw=draw,
+        negatives=negatives,
     )
 
 
@@ -127,7 +127,7 @@ def test_the_update_is_minus_the_sum_of_clipped_gradients(n_chunks: int, clip_bo
     parameters = TensorLayout.shared(model).select(model)
     expected = torch.zeros(TensorLayout.shared(model).size, dtype=torch.float64)
     for chunk in torch.from_numpy(disjoint_chunks(history, LENGTH)):
-        gradients = torch.autograd.grad(ChunkLoss(model)(chunk[None], DRAW).sum(), parameters)
+        gradients = torch.autograd.grad(ChunkLoss(model)(chunk[None], NEGATIVES).sum(), parameters)
         flat = torch.cat([gradient.flatten() for gradient in gradients]).double()
         expected -= flat * (clip_bound / (flat.norm() + 1e-6)).clamp(max=1)
     update = _update(history, clip_bound=clip_bound)[0]
@@ -324,10 +324,5 @@ def test_a_person_of_too_few_events_answers_all_the_same(history: list[int], uni
 
 
 def test_every_client_of_a_round_uses_the_same_negatives() -> None:
-    settings = TrainingSettings(negatives=40, item_dropout=0.5)
-    draws = [RoundDraw.of(settings, n_items=500, width=4, seed=1, round_=r) for r in (3, 3, 4)]
-    for first, again, next_round in (
-        [draw.negatives.tolist() for draw in draws],
-        [draw.item_keep.tolist() for draw in draws],
-    ):
-        assert first == again != next_round
+    first, again, next_round = (round_negatives(500, 40, seed=1, round_=r).tolist() for r in (3, 3, 4))
+    assert first == again != next_round

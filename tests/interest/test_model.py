@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opacus.validators import ModuleValidator
 
-from penchant.config import ModelSettings, TrainingSettings
+from penchant.config import ModelSettings
 from penchant.errors import BadInput
 from penchant.interest import (
     ChunkLoss,
     HistoryLoss,
     InterestModel,
-    RoundDraw,
     TensorLayout,
+    round_negatives,
     score_people,
 )
 from penchant.interest.loss import own_targets, softmax_loss
@@ -22,7 +22,7 @@ from penchant.types import F32, I32, NO_ITEM
 
 N_ITEMS, DIMENSION = 12, 6
 VECTORS = np.random.default_rng(0).normal(size=(N_ITEMS, DIMENSION)).astype(np.float32)
-EVERYTHING = RoundDraw.everything(n_items=N_ITEMS, width=4)
+EVERYTHING = torch.arange(N_ITEMS)
 
 WHOLE = ModelSettings(
     width=4, adapter_rank=2, half_lives=(1.5, 9.0), tied=False, residual_scale=0.5, learn_half_lives=True
@@ -44,11 +44,6 @@ def _trained() -> InterestModel:
         drift = np.random.default_rng(layout.size).normal(scale=0.4, size=layout.size)
         layout.write(model, (layout.read(model) + drift).astype(np.float32))
     return model
-
-
-def _drawn(n_items: int, count: int, *, seed: int, round_: int) -> torch.Tensor:
-    settings = TrainingSettings(negatives=count)
-    return RoundDraw.of(settings, n_items=n_items, width=1, seed=seed, round_=round_).negatives
 
 
 def _scores(model: InterestModel, events: list[int], *, personal: bool = True) -> F32:
@@ -241,17 +236,17 @@ def test_a_rounds_negatives_are_items_without_repeats_and_the_same_for_everyone(
     n_items: int, count: int, seed: int, round_: int
 ) -> None:
     """A function of public values alone: nothing about a person can be passed to it."""
-    drawn = _drawn(n_items, count, seed=seed, round_=round_)
+    drawn = round_negatives(n_items, count, seed=seed, round_=round_)
     assert len(set(drawn.tolist())) == len(drawn) == (min(count, n_items) or n_items)
     assert set(drawn.tolist()) <= set(range(n_items))
     torch.manual_seed(round_)
     np.random.seed(round_)
-    assert torch.equal(drawn, _drawn(n_items, count, seed=seed, round_=round_))
+    assert torch.equal(drawn, round_negatives(n_items, count, seed=seed, round_=round_))
 
 
 def test_every_item_is_a_negative_as_often_as_any_other() -> None:
     """So a model that counts negatives learns nothing: no item, held out or not, is spared."""
-    drawn = [_drawn(50, 10, seed=0, round_=round_) for round_ in range(1_000)]
+    drawn = [round_negatives(50, 10, seed=0, round_=round_) for round_ in range(1_000)]
     times = np.bincount(torch.cat(drawn), minlength=50)
     assert times.min() > 200 - 5 * 12.7  # binomial: mean 200, deviation 12.7
     assert times.max() < 200 + 5 * 12.7
@@ -278,9 +273,7 @@ def test_with_all_items_as_negatives_the_loss_is_the_cross_entropy_over_the_cata
     generator = torch.Generator().manual_seed(0)
     scores, target = torch.randn(5, N_ITEMS, generator=generator), torch.tensor([0, 3, 3, 7, 11])
     right = scores.gather(1, target[:, None])
-    excluded = own_targets(
-        target[:, None], torch.ones(5, 1, dtype=torch.bool), EVERYTHING.negatives, n_items=N_ITEMS
-    )
+    excluded = own_targets(target[:, None], torch.ones(5, 1, dtype=torch.bool), EVERYTHING, n_items=N_ITEMS)
     ours = softmax_loss(right, scores[:, None], excluded, n_items=N_ITEMS)[:, 0]
     torch.testing.assert_close(ours, torch.nn.functional.cross_entropy(scores, target, reduction="none"))
 
@@ -292,7 +285,7 @@ def test_fewer_negatives_stand_for_the_whole_catalogue_in_expectation() -> None:
     whole = torch.nn.functional.cross_entropy(scores[None], torch.tensor([0]))
     sampled = []
     for round_ in range(300):
-        negatives = 1 + _drawn(399, 50, seed=0, round_=round_)
+        negatives = 1 + round_negatives(399, 50, seed=0, round_=round_)
         excluded = torch.zeros(1, 50, dtype=torch.bool)
         sampled.append(softmax_loss(right, scores[negatives].reshape(1, 1, -1), excluded, n_items=400))
     assert torch.cat(sampled).mean() == pytest.approx(whole.item(), abs=0.01)

@@ -23,7 +23,7 @@ from penchant.client import chunk_training
 from penchant.client.chunk_training import private_chunk_update
 from penchant.config import FederationSettings, ModelSettings, OptimizerSettings, PrivacySettings
 from penchant.errors import BudgetExceeded, PenchantError
-from penchant.interest import InterestModel, RoundDraw, TensorLayout
+from penchant.interest import InterestModel, TensorLayout
 from penchant.privacy import accountants, calibrate, clip, mechanism, noise
 from penchant.privacy.accountants import PLDAccountant, RDPAccountant
 from penchant.privacy.charges import Charges
@@ -339,7 +339,7 @@ def test_06_a_blanked_event_replaces_a_contribution(planted: pytest.MonkeyPatch)
             noise_multiplier=0.0,
             noise=None,
             charges=(),
-            draw=RoundDraw.everything(n_items=12, width=4),
+            negatives=torch.arange(12),
         )
         return sent
 

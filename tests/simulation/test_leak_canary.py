@@ -4,10 +4,9 @@ import numpy as np
 import torch
 
 from penchant.behaviours import leave_one_out
-from penchant.config import TrainingSettings
 from penchant.datasets import Dataset
 from penchant.evaluation import Examination
-from penchant.interest import RoundDraw
+from penchant.interest import round_negatives
 from penchant.interest.loss import own_targets
 from penchant.types import F32, I64
 
@@ -23,9 +22,7 @@ def negative_counts(histories: list[np.ndarray], n_items: int, *, excluded: list
     """How often each item was a wrong answer for each person: float32[n_people, n_items], over rounds of training."""
     counts = np.zeros((len(histories), n_items), np.float32)
     for round_ in range(ROUNDS):
-        negatives = RoundDraw.of(
-            TrainingSettings(), n_items=n_items, width=1, seed=0, round_=round_
-        ).negatives
+        negatives = round_negatives(n_items, 256, seed=0, round_=round_)
         for person, targets in enumerate(excluded):
             asked = torch.from_numpy(targets.astype(np.int64))[None]
             out = own_targets(asked, torch.ones_like(asked, dtype=torch.bool), negatives, n_items=n_items)[0]
