@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := none event user
-EVERYTHING := '.[baselines,dev,ray]'
+EVERYTHING := '.[baselines,client,dev,ray,server]'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

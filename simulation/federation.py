@@ -8,7 +8,7 @@ from flwr.serverapp import Grid
 from penchant.client.app import ClientPlan, Person, client_app
 from penchant.interest import InterestModel, TensorLayout
 from penchant.privacy.noise import CryptographicNoise, NoiseSource, ReproducibleNoise
-from penchant.server import server_app
+from penchant.server.app import server_app
 from penchant.simulation.cohort import CohortEngine, chance_of, cohort_app
 from penchant.simulation.grid import LocalGrid
 from penchant.simulation.roster import HostedPeople, PeopleAsNodes, node_of, person_of

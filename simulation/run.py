@@ -17,7 +17,7 @@ from penchant.evaluation import Part
 from penchant.privacy.custody import open_run_ledger
 from penchant.privacy.ledger import Budget, Ledger
 from penchant.rundir import RunDirectory, write_atomically, write_json
-from penchant.server import Account, Hooks, RunJournal
+from penchant.server.journal import Account, Hooks, RunJournal
 from penchant.simulation.evaluate import evaluate_run, scorer, watched
 from penchant.simulation.federation import Federation
 from penchant.simulation.record import cost, now, run_record

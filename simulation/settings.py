@@ -76,16 +76,23 @@ def load_settings(
 
     Raises: BadInput naming the file and key, what was given and what would do.
     """
-    merged = _read(recipe) if recipe else {}
+    return validated(merged(recipe, overrides, assignments), source=str(recipe or "settings"))
+
+
+def merged(
+    recipe: Path | None, overrides: Mapping[str, Any], assignments: Sequence[str] = ()
+) -> dict[str, Any]:
+    """As `load_settings`, not yet held against any model of settings."""
+    record = _read(recipe) if recipe else {}
     for key, value in overrides.items():
         if value is not None:
-            _assign(merged, key, value)
+            _assign(record, key, value)
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
         if not separator:
             raise BadInput(f"--set {assignment}: expected key=value, for instance --set model.width=32")
-        _assign(merged, key.strip(), _value(text.strip()))
-    return validated(merged, source=str(recipe or "settings"))
+        _assign(record, key.strip(), _value(text.strip()))
+    return record
 
 
 def validated(record: Mapping[str, Any], *, source: str) -> RunSettings:

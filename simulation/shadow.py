@@ -18,7 +18,8 @@ from penchant.privacy.one_run import EmpiricalBound, Membership, lower_bound
 from penchant.privacy.pricing import Priced, cross_checked
 from penchant.rng import stream
 from penchant.rundir import RunDirectory
-from penchant.server import Account, Hooks, RunJournal, server_app
+from penchant.server.app import server_app
+from penchant.server.journal import Account, Hooks, RunJournal
 from penchant.simulation.canaries import Canaries, CanaryInteractions, CanaryPeople
 from penchant.simulation.cohort import CohortEngine
 from penchant.simulation.federation import resolve_guarantee

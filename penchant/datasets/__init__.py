@@ -5,7 +5,7 @@ from penchant.datasets._checks import BadRow, Checked, Inspection, inspect
 from penchant.datasets._fetch import fetch, known
 from penchant.datasets._folder import read_tables
 from penchant.datasets._known import KNOWN, KnownDataset
-from penchant.datasets._load import Dataset, load
+from penchant.datasets._load import Dataset, load, load_catalogue
 
 __all__ = [
     "KNOWN",
@@ -19,5 +19,6 @@ __all__ = [
     "inspect",
     "known",
     "load",
+    "load_catalogue",
     "read_tables",
 ]

@@ -93,6 +93,12 @@ def inspect(tables: Tables, *, now: float | None = None) -> Inspection:
     )
 
 
+def inspect_items(table: Table) -> Checked:
+    """Check every row of a file of items that comes without interactions."""
+    items = prepare_items(table)
+    return _check(items, list(item_rules(items)))
+
+
 def _check(table: Table, rules: list[Rule]) -> Checked:
     failing = table.frame.select(
         rule.failing.fill_null(value=False).alias(str(n)) for n, rule in enumerate(rules)

@@ -44,6 +44,18 @@ def read_tables(path: Path) -> Tables:
     )
 
 
+def read_items(path: Path) -> Table:
+    """A file of items, or the one in a folder, whatever else is there.
+
+    Raises: BadInput when nothing there can be read.
+    """
+    file = path if path.is_file() else _find(path, ITEMS) if path.is_dir() else None
+    if file is None:
+        raise BadInput(f"{path}: no items here; name the file items.csv (.tsv, .parquet) or NAME.item")
+    _readable(file)
+    return read_table(file, ITEMS)
+
+
 def _find(folder: Path, schema: Schema) -> Path | None:
     atomic = _ATOMIC[schema.role]
     found = sorted(

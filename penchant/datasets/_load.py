@@ -12,9 +12,9 @@ from penchant.behaviours import Behaviours
 from penchant.catalogue import Catalogue
 from penchant.datasets._assemble import behaviours, catalogue, catalogue_of_ids, user_ids
 from penchant.datasets._cache import dataset_folder
-from penchant.datasets._checks import Inspection, inspect
+from penchant.datasets._checks import BadRow, Inspection, inspect, inspect_items
 from penchant.datasets._core import k_core
-from penchant.datasets._folder import Tables, read_tables
+from penchant.datasets._folder import Tables, read_items, read_tables
 from penchant.datasets._known import KNOWN
 from penchant.datasets._people import people
 from penchant.errors import BadInput, EnvironmentMissing
@@ -64,6 +64,18 @@ def load(
     return Dataset(name, items, behaviours(events, users, items), groups, source)
 
 
+def load_catalogue(name_or_path: str, *, cache: Path | None = None) -> Catalogue:
+    """The items alone: of a known data set, or of your own file or folder of items.
+
+    Raises: BadInput for bad rows or unusable files; EnvironmentMissing when a known data set was not fetched yet.
+    """
+    if name_or_path in KNOWN:
+        return load(name_or_path, cache=cache).catalogue
+    items = inspect_items(read_items(Path(name_or_path)))
+    _refuse(items.bad, items.table.path)
+    return catalogue(items.kept)
+
+
 def _read(name_or_path: str, cache: Path | None) -> tuple[Tables, str, str]:
     """The tables, the name and the source."""
     known = KNOWN.get(name_or_path)
@@ -83,12 +95,15 @@ def _read(name_or_path: str, cache: Path | None) -> tuple[Tables, str, str]:
 
 
 def _refuse_bad_rows(inspection: Inspection) -> None:
-    refused = [row for row in inspection.bad if not row.dropped]
-    if refused:
-        more = f"\n… and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
-        folder = inspection.interactions.table.path
+    refused = tuple(row for row in inspection.bad if not row.dropped)
+    _refuse(refused, inspection.interactions.table.path)
+
+
+def _refuse(rows: tuple[BadRow, ...], path: Path) -> None:
+    if rows:
+        more = f"\n… and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
         raise BadInput(
-            "\n".join(map(str, refused[:_SHOWN]))
+            "\n".join(map(str, rows[:_SHOWN]))
             + more
-            + f"\n`penchant data validate {folder}` lists every bad row"
+            + f"\n`penchant data validate {path}` lists every bad row"
         )

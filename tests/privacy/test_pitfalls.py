@@ -30,7 +30,8 @@ from penchant.privacy.charges import Charges
 from penchant.privacy.events import GaussianSum, PoissonGaussianSum, PrivacyEvent
 from penchant.privacy.ledger import Budget, Ledger
 from penchant.rundir import RunDirectory
-from penchant.server import Account, Hooks, RunJournal, journal
+from penchant.server import journal
+from penchant.server.journal import Account, Hooks, RunJournal
 from penchant.simulation import federation
 from penchant.simulation.grid import LocalGrid
 from penchant.simulation.roster import PeopleAsNodes

@@ -19,7 +19,7 @@ import numpy as np
 from flwr.simulation import run_simulation
 from tests.simulation.flower_world import PEOPLE, federation_of_eight
 from penchant.client.app import Person, client_app
-from penchant.server import server_app
+from penchant.server.app import server_app
 
 federation = federation_of_eight()
 

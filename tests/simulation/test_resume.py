@@ -37,7 +37,7 @@ VICTIM = """
 import sys, time
 from pathlib import Path
 from penchant.privacy.ledger import Ledger
-from penchant.server import Checkpoints
+from penchant.server.checkpoints import Checkpoints
 from penchant.simulation.cohort import CohortEngine
 from penchant.simulation.run import simulate
 from penchant.simulation.settings import load_settings

@@ -1,0 +1,102 @@
+"""Take part until told to stop: conditions and consent decide whether the SuperNode runs, the worker answers it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from penchant.client.conditions import Conditions, Machine, unmet
+from penchant.client.enrolment import Enrolment
+from penchant.client.participation import Device, Participant
+from penchant.client.supernode import SuperNode
+from penchant.client.worker import Worker
+from penchant.rundir import write_json
+
+_LOOK_SECONDS: Final = 5.0
+_IDLE_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """How long to stay. until_final: leave once the final head was taken.  told_to_stop: asked again and again."""
+
+    told_to_stop: Callable[[], bool]
+    until_final: bool = False
+
+
+class Taker:
+    """One device that takes part. `state`: what `penchant client status` tells."""
+
+    def __init__(
+        self,
+        enrolment: Enrolment,
+        device: Device,
+        participant: Participant,
+        conditions: Conditions,
+        *,
+        machine: Callable[[], Machine] = Machine.now,
+    ) -> None:
+        self._enrolment, self._device, self._conditions = enrolment, device, conditions
+        self._app = participant.app()
+        self._machine = machine
+        self._node = SuperNode(enrolment, enrolment.invitation().terms.address)
+        self._worker: Worker | None = None
+        self._looked = -_LOOK_SECONDS
+        self._doubts: list[str] = []
+        self._told: dict[str, Any] = {}
+
+    def stay(self, stay: Stay, *, final: Callable[[], bool]) -> None:
+        """final: whether the final head is here. Ends every process that it started."""
+        try:
+            while not stay.told_to_stop() and not (stay.until_final and final()):
+                self._step()
+        finally:
+            self._leave()
+            self._tell("stopped")
+
+    def _step(self) -> None:
+        doubts = self._checked()
+        if doubts:
+            self._leave()
+            self._tell("waits", doubts=doubts)
+            time.sleep(_IDLE_SECONDS)
+        elif not self._node.tend():
+            self._drop_worker()
+            self._tell("tries again", seconds=round(self._node.waits))
+            time.sleep(_IDLE_SECONDS)
+        else:
+            self._tell("takes part")
+            self._work()
+
+    def _checked(self) -> list[str]:
+        """Consent is asked for each time, the machine every few seconds."""
+        if not self._device.consents():
+            return ["no consent"]
+        if time.monotonic() - self._looked >= _LOOK_SECONDS:
+            self._doubts, self._looked = unmet(self._conditions, self._machine()), time.monotonic()
+        return self._doubts
+
+    def _work(self) -> None:
+        if self._worker is None:
+            self._worker = Worker(self._node.port, self._node.secret, self._app)
+        try:
+            self._worker.work()
+        except httpx.HTTPError:  # a SuperNode that lost track of a message waits for ever: start another
+            self._leave()
+
+    def _leave(self) -> None:
+        self._drop_worker()
+        self._node.stop()
+
+    def _drop_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _tell(self, phase: str, **facts: Any) -> None:
+        told = {"phase": phase, **facts}
+        if told != self._told:
+            self._told = told
+            write_json(self._enrolment.home / "connection.json", told)

@@ -1,0 +1,75 @@
+"""Takes messages from the SuperNode and answers them with this process' own app. Pushed code is never unpacked."""
+
+import time
+from typing import Final
+
+import httpx
+from flwr.app import Error, Message
+from flwr.clientapp import ClientApp
+from flwr.proto.runtime_pb2 import AcquireTaskRequest
+from flwr.supercore.heartbeat import HeartbeatSender, make_task_heartbeat_fn_http
+from flwr.supercore.interceptors import (
+    RuntimeTokenHttpInterceptor,
+    RuntimeVersionHttpInterceptor,
+    SuperExecAuthHttpInterceptor,
+)
+from flwr.supercore.protobuf.client import ProtobufClientInterceptor
+from flwr.supercore.runtime import RuntimeHttpClient
+from flwr.supernode.runtime.run_clientapp import pull_task_input, push_message, push_task_output
+
+_POLL_SECONDS: Final = 0.5
+
+
+class Worker:
+    """A connection to one SuperNode on this machine."""
+
+    def __init__(self, port: int, secret: bytes, app: ClientApp) -> None:
+        self._address = f"127.0.0.1:{port}"
+        self._app = app
+        signed = SuperExecAuthHttpInterceptor(
+            master_secret=secret, protected_methods=("/flwr.proto.Runtime/AcquireTask",)
+        )
+        self._client = self._connected(signed)
+
+    def work(self) -> bool:
+        """Answer one message if one is waiting. Returns whether there was one.
+
+        Raises: httpx.HTTPError where the SuperNode is gone or lost track: start another.
+        """
+        try:
+            found = self._client.AcquireTask(AcquireTaskRequest(supported_task_types=["flwr-clientapp"]))
+        except httpx.ConnectError:
+            time.sleep(_POLL_SECONDS)  # not up yet, or on its way down: whoever tends it knows
+            return False
+        if not found.token:
+            time.sleep(_POLL_SECONDS)
+            return False
+        self._answer(found.token)
+        return True
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _answer(self, token: str) -> None:
+        client = self._connected(RuntimeTokenHttpInterceptor(token))
+        heartbeat = HeartbeatSender(make_task_heartbeat_fn_http(client))
+        try:
+            heartbeat.start()
+            message, context, _, _ = pull_task_input(client)
+            push_message(client, self._reply(message, context), context)
+            push_task_output(client, context, "completed", "")
+        finally:
+            heartbeat.stop()
+            client.close()
+
+    def _reply(self, message: Message, context: object) -> Message:
+        try:
+            return self._app(message, context)  # type: ignore[arg-type]
+        except Exception as error:  # the SuperNode waits for a reply, whatever is asked of it
+            return Message(Error(code=4000, reason=type(error).__name__), reply_to=message)
+
+    def _connected(self, interceptor: ProtobufClientInterceptor) -> RuntimeHttpClient:
+        """Plain HTTP: both ends are on this machine's loopback, and tasks are handed out against the shared secret."""
+        return RuntimeHttpClient.from_server_address(
+            self._address, True, None, [RuntimeVersionHttpInterceptor("penchant"), interceptor]
+        )

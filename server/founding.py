@@ -1,0 +1,126 @@
+"""Make a deployment: authority, certificate, keys, settings, and the invitation that clients are given."""
+
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import tomli_w
+
+from penchant.cache import cache_folder
+from penchant.catalogue import Catalogue
+from penchant.encoders import item_vectors
+from penchant.errors import BadInput
+from penchant.privacy.keys import SigningKey
+from penchant.rundir import write_atomically
+from penchant.server.authority import Authority
+from penchant.server.deployment import Deployment, new_token, write_secret
+from penchant.server.settings import DeploymentSettings
+from penchant.strategies.invitation import Invitation, Terms
+from penchant.strategies.resolution import resolved
+
+_LEAST_PASSPHRASE: Final = 8
+
+
+def found(
+    root: Path,
+    settings: DeploymentSettings,
+    catalogue: Catalogue,
+    *,
+    passphrase: str,
+    encoding: Callable[[int], None] = lambda items: None,
+) -> Deployment:
+    """Leave a complete deployment in `root`, or nothing.
+
+    passphrase: encrypts the authority's key and the ledger's.  encoding: told of items encoded.
+    Raises: BadInput where a deployment is there already, or a setting cannot be met.
+    """
+    if len(passphrase) < _LEAST_PASSPHRASE:
+        raise BadInput(
+            f"a passphrase of {_LEAST_PASSPHRASE} or more characters is needed: it encrypts the keys"
+        )
+    if root.exists() and any(root.iterdir()):
+        raise BadInput(f"{root}: not empty; choose another folder for the deployment")
+    deployment = Deployment(root)
+    try:
+        _write(deployment, settings, catalogue, passphrase, encoding)
+    except BaseException:
+        shutil.rmtree(root, ignore_errors=True)
+        raise
+    return deployment
+
+
+def renew(deployment: Deployment, *, passphrase: str) -> None:
+    """A new server certificate from the deployment's own authority: clients notice nothing."""
+    tls = deployment.tls
+    authority = Authority.read(
+        (tls / "ca.pem").read_bytes(), (tls / "ca.key").read_bytes(), passphrase=passphrase
+    )
+    _certify(deployment, authority, deployment.settings())
+
+
+def terms_of(settings: DeploymentSettings) -> Terms:
+    """What clients agree on, the noise calibrated. Raises: BadInput or BudgetExceeded where epsilon cannot be met."""
+    server, privacy = settings.server, settings.privacy
+    guarantee = resolved(privacy, settings.federation, people=server.population)
+    return Terms(
+        name=server.name,
+        address=f"{server.public_names[0]}:{server.port}",
+        seed=settings.seed,
+        rounds=settings.federation.rounds,
+        population=server.population,
+        model=settings.model,
+        training=settings.training,
+        unit=guarantee.unit,
+        noise_at=guarantee.noise_at,
+        clip_bound=guarantee.clip_bound,
+        noise_multiplier=guarantee.noise_multiplier,
+        epsilon_limit=privacy.epsilon,
+        delta=privacy.delta,
+    )
+
+
+def _write(
+    deployment: Deployment,
+    settings: DeploymentSettings,
+    catalogue: Catalogue,
+    passphrase: str,
+    encoding: Callable[[int], None],
+) -> None:
+    terms = terms_of(settings)
+    items = item_vectors(catalogue, settings.encoder, cache=cache_folder() / "vectors", progress=encoding)
+    authority = Authority.new(settings.server.name)
+    deployment.root.mkdir(parents=True, exist_ok=True)
+    deployment.root.chmod(0o700)
+    write_atomically(deployment.settings_path, _toml(settings.model_dump(mode="json")))
+    write_secret(deployment.tls / "ca.key", authority.key_pem(passphrase=passphrase))
+    write_atomically(deployment.tls / "ca.pem", authority.certificate_pem)
+    _certify(deployment, authority, settings)
+    deployment.ledger_key.parent.mkdir()
+    SigningKey.new().write(deployment.ledger_key, passphrase=passphrase)
+    write_secret(deployment.operator_token, new_token())
+    write_secret(deployment.runtime_secret, secrets.token_bytes(32))
+    items.basis.save(deployment.run.basis_path)
+    Invitation(terms, authority.certificate_pem, catalogue, items.vectors).save(deployment.invitation_path)
+
+
+def _certify(deployment: Deployment, authority: Authority, settings: DeploymentSettings) -> None:
+    server = settings.server
+    local = [name for name in ("localhost", "127.0.0.1") if name not in server.public_names]
+    certificate, key = authority.issue([*server.public_names, *local], days=server.certificate_days)
+    write_secret(deployment.tls / "server.key", key)
+    write_atomically(deployment.tls / "server.pem", certificate)
+
+
+def _toml(record: dict[str, Any]) -> bytes:
+    """TOML knows no null: a setting that is not given stays out."""
+    return tomli_w.dumps(_without_null(record)).encode()
+
+
+def _without_null(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_null(value) if isinstance(value, dict) else value
+        for key, value in record.items()
+        if value is not None
+    }
