@@ -1,105 +1,237 @@
-"""`penchant plan`: what a run would cost in privacy, before anything is spent."""
+"""`penchant plan`: what a run would cost in privacy, time and traffic, before anything is spent."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Group
 from rich.table import Table
 
 from penchant.cli._app import app
 from penchant.cli._output import DebugOption, Format, FormatOption, Output, QuietOption
 from penchant.errors import BadInput
-from penchant.types import Sampling, Unit
+from penchant.types import NoiseAt, Sampling, Unit
 
 if TYPE_CHECKING:
+    from penchant.privacy.alternatives import Alternative
     from penchant.privacy.planner import Plan
+    from penchant.report import Expected
 
 _ROUNDS, _EPSILON, _DELTA = 60, 8.0, 1e-5
 
 
 @app.command()
 def plan(
-    privacy: Annotated[Unit, typer.Option(help="What is protected: none, event or user.")] = Unit.USER,
+    recipe: Annotated[
+        Path | None, typer.Argument(help="A TOML file of settings; flags win over it.", show_default=False)
+    ] = None,
+    privacy: Annotated[Unit | None, typer.Option(help="What is protected: none, event or user.")] = None,
+    noise_at: Annotated[NoiseAt | None, typer.Option(help="Who adds the noise.")] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of training.")] = None,
     epsilon: Annotated[float | None, typer.Option(help="The most that may be spent.")] = None,
     noise_multiplier: Annotated[
         float | None, typer.Option(help="Standard deviation of the noise over the clip bound.")
     ] = None,
-    delta: Annotated[float, typer.Option(help="Chance that the bound does not hold.")] = _DELTA,
+    delta: Annotated[float | None, typer.Option(help="Chance that the bound does not hold.")] = None,
     people: Annotated[int | None, typer.Option(help="Everyone whom the federation is for.")] = None,
     cohort: Annotated[int | None, typer.Option(help="People expected each round.")] = None,
     sampling: Annotated[
         Sampling | None,
-        typer.Option(help="all, fixed, or poisson: secret and independent, and so amplified."),
+        typer.Option(help="all, fixed, poisson (secret and independent, and so amplified) or rotation."),
     ] = None,
     sampling_rate: Annotated[
         float | None,
         typer.Option(help="Chance to join a round under poisson, instead of --people and --cohort."),
     ] = None,
+    data: Annotated[str | None, typer.Option(help="The data, as past runs name it.")] = None,
+    runs: Annotated[
+        list[Path] | None, typer.Option(help="Where past runs lie; runs/ unless it is given.")
+    ] = None,
     fmt: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     debug: DebugOption = False,  # noqa: ARG001 - read by the command line's frame
 ) -> None:
-    """Say what a run would cost, from any two of --epsilon, --noise-multiplier and --rounds.
+    """Say what a run would cost, from any three of --epsilon, --noise-multiplier, --rounds and --cohort.
 
-    With --sampling poisson and --people, and all three given, the largest affordable cohort is found. Spends nothing.
+    Where past runs on the same data are found, time, bytes and accuracy are expected from them. Spends nothing.
     """
+    terms: dict[str, Any] = {
+        "privacy": privacy,
+        "noise_at": noise_at,
+        "rounds": rounds,
+        "epsilon": epsilon,
+        "noise_multiplier": noise_multiplier,
+        "delta": delta,
+        "cohort": cohort,
+        "sampling": sampling,
+        "data": data,
+    }
     output = Output(fmt, quiet=quiet)
-    if privacy is Unit.NONE:
+    terms = _with_defaults(_with_recipe(terms, recipe) if recipe else terms)
+    if terms["privacy"] is Unit.NONE:
         output.result(
             {"unit": "none", "epsilon": None, "private": False},
             "NOT PRIVATE: there is no epsilon to plan.",
         )
         return
-    from penchant.privacy.calibrate import checked_delta_for
-    from penchant.privacy.planner import Wish, plan_rate
+    from penchant.privacy.alternatives import alternatives
     from penchant.privacy.planner import plan as plan_for
+    from penchant.report import expected, past_runs
 
-    if people is not None:
-        checked_delta_for(delta, people=people)
-    rate, find_cohort = _rate(sampling, sampling_rate, people, cohort)
-    if sum(value is not None for value in (rounds, epsilon, noise_multiplier)) < 2 and rounds is None:
-        rounds = _ROUNDS
-    if epsilon is None and noise_multiplier is None:
-        epsilon = _EPSILON
-    wish = Wish(privacy, delta, epsilon, noise_multiplier, rounds, rate)
-    found = plan_rate(wish) if find_cohort else plan_for(wish)
-    if find_cohort and people is not None:
-        cohort = people if found.rate is None else int(found.rate * people)
-    record: dict[str, Any] = {**found.to_record(), "people": people, "cohort": cohort, "private": True}
-    output.result(record, _table(found, record))
-
-
-def _rate(
-    sampling: Sampling | None, rate: float | None, people: int | None, cohort: int | None
-) -> tuple[float | None, bool]:
-    """The claimed rate, None for no claim, and whether the cohort is to be found."""
-    if rate is not None:
-        if sampling not in (None, Sampling.POISSON) or cohort is not None:
-            raise BadInput("--sampling-rate goes with poisson sampling and without --cohort")
-        return rate, False
-    if sampling is not Sampling.POISSON:
-        return None, False
+    past = past_runs(runs or [Path("runs")])
     if people is None:
-        raise BadInput("--sampling poisson needs --people with --cohort, or --sampling-rate")
-    if cohort is not None and cohort >= people:
-        raise BadInput(f"--cohort {cohort} of --people {people} is everybody: nothing is sampled")
-    return (None, True) if cohort is None else (cohort / people, False)
+        people = next((run.people for run in past if run.data == terms["data"]), None)
+    found = plan_for(_wish(terms, people, sampling_rate))
+    wish = found.wish
+    ways = alternatives(found)
+    hoped = expected(
+        past,
+        data=terms["data"],
+        unit=wish.unit,
+        epsilon=found.priced.epsilon,
+        rounds=found.rounds,
+        cohort=wish.cohort or people,
+    )
+    record = {
+        **found.to_record(),
+        "private": True,
+        "alternatives": [asdict(way) for way in ways],
+        "expected": None if hoped is None else asdict(hoped),
+    }
+    output.result(record, Group(*_tables(found, ways, hoped)))
 
 
-def _table(found: "Plan", record: dict[str, Any]) -> Table:
-    priced = found.priced
-    table = Table(title="What this would cost", show_header=False)
+def _with_recipe(terms: dict[str, Any], recipe: Path) -> dict[str, Any]:
+    """What flags leave open is as the recipe says; of epsilon and noise, a flag replaces both."""
+    from penchant.simulation.settings import load_settings
+
+    settings = load_settings(recipe, {})
+    said: dict[str, Any] = {
+        "privacy": settings.privacy.unit,
+        "noise_at": settings.privacy.noise_at,
+        "rounds": settings.federation.rounds,
+        "delta": settings.privacy.delta,
+        "cohort": settings.federation.cohort,
+        "sampling": settings.federation.sampling,
+        "data": settings.data,
+    }
+    if terms["epsilon"] is None and terms["noise_multiplier"] is None:
+        said |= {
+            "epsilon": settings.privacy.epsilon if settings.privacy.noise_multiplier is None else None,
+            "noise_multiplier": settings.privacy.noise_multiplier,
+        }
+    return {name: said.get(name) if value is None else value for name, value in terms.items()}
+
+
+def _with_defaults(terms: dict[str, Any]) -> dict[str, Any]:
+    given = sum(terms[name] is not None for name in ("rounds", "epsilon", "noise_multiplier"))
+    missing: dict[str, Any] = {"privacy": Unit.USER, "noise_at": NoiseAt.SERVER, "delta": _DELTA}
+    if given < 2 and terms["rounds"] is None:
+        missing["rounds"] = _ROUNDS
+    if terms["epsilon"] is None and terms["noise_multiplier"] is None:
+        missing["epsilon"] = _EPSILON
+    return {name: missing.get(name) if value is None else value for name, value in terms.items()}
+
+
+def _wish(terms: dict[str, Any], people: int | None, rate: float | None) -> Any:
+    from penchant.privacy.calibrate import checked_delta_for
+    from penchant.privacy.planner import Wish
+
+    cohort, sampling = terms["cohort"], terms["sampling"]
+    if people is not None:
+        checked_delta_for(terms["delta"], people=people)
+        if cohort is not None and cohort >= people:
+            raise BadInput(f"--cohort {cohort} of --people {people} is everybody: leave it out")
+    if rate is not None and (sampling not in (None, Sampling.POISSON) or cohort is not None):
+        raise BadInput("--sampling-rate goes with poisson sampling and without --cohort")
+    if cohort is not None and people is None and sampling in (Sampling.POISSON, Sampling.ROTATION):
+        raise BadInput(f"--sampling {sampling} needs --people with --cohort")
+    unknown = Sampling.POISSON if rate is not None else Sampling.ALL if cohort is None else Sampling.FIXED
+    return Wish(
+        terms["privacy"],
+        terms["delta"],
+        terms["epsilon"],
+        terms["noise_multiplier"],
+        terms["rounds"],
+        people,
+        cohort,
+        sampling or unknown,
+        rate,
+        correlate=terms["noise_at"] is NoiseAt.SERVER,
+    )
+
+
+def _tables(found: "Plan", ways: list["Alternative"], hoped: "Expected | None") -> list[Table]:
+    tables = [_price(found, _noise(found, ways))]
+    if len(ways) > 1:
+        tables.append(_same_epsilon(ways))
+    if hoped is not None:
+        tables.append(_expectation(hoped))
+    return tables
+
+
+def _noise(found: "Plan", ways: list["Alternative"]) -> str:
+    """Says what was picked, and by how much it is better."""
+    if found.band == 1:
+        return "independent in each round"
+    errors = {way.band: way.error for way in ways if way.sampling is Sampling.ROTATION}
+    share = errors[found.band] / errors[1]
+    return f"correlated over {found.band} rounds: leaves {share:.2f} of what independent noise does"
+
+
+def _price(found: "Plan", noise: str) -> Table:
+    priced, wish = found.priced, found.wish
     rows = {
         "epsilon": f"{priced.epsilon:.3f} at delta {priced.delta:g}",
         "without amplification": f"{priced.epsilon_unamplified:.3f}",
         "protects": f"{priced.unit}: {priced.adjacency}",
-        "sampling": f"poisson, rate {found.rate:g}, secret" if found.rate else "everybody (or no claim)",
+        "sampling": _sampling(found),
         "rounds": f"{found.rounds}",
         "noise multiplier": f"{found.noise_multiplier:.4f}",
-        "people, cohort": f"{record['people'] or '-'}, {record['cohort'] or '-'}",
+        "noise": noise,
+        "people, cohort": f"{wish.people or '-'}, {wish.cohort or '-'}",
         "accountant": priced.accountant,
         "cross-check": f"{priced.cross_check_epsilon:.3f} by {priced.cross_check}",
     }
+    return _pairs("What this would cost", rows)
+
+
+def _sampling(found: "Plan") -> str:
+    wish = found.wish
+    if wish.chance is not None:
+        return f"poisson, rate {wish.chance:g}, secret"
+    if wish.sampling is Sampling.ROTATION:
+        return f"rotation: everybody takes part, and pays, in one round of {wish.turns}"
+    return "everybody (or no claim)"
+
+
+def _same_epsilon(ways: list["Alternative"]) -> Table:
+    table = Table(
+        title="What the same epsilon buys",
+        caption="noise left: in the sum of all steps, root mean square, over that of the first line",
+    )
+    for column in ("way", "noise multiplier", "noise left"):
+        table.add_column(column, justify="left" if column == "way" else "right")
+    for way in ways:
+        name = f"{way.name}, over {way.band} rounds" if way.band > 1 else way.name
+        mark = "  <- this plan" if way.chosen else ""
+        table.add_row(f"{name}{mark}", f"{way.noise_multiplier:.3f}", f"{way.error / ways[0].error:.2f}")
+    return table
+
+
+def _expectation(hoped: "Expected") -> Table:
+    rows = {
+        "time": f"{hoped.seconds:,.0f} s of training",
+        "traffic": f"{hoped.bytes_up / 1e6:,.1f} MB up, {hoped.bytes_down / 1e6:,.1f} MB down, all people together",
+        **{name.upper(): f"{value:.4f}" for name, value in hoped.accuracy.items()},
+        "from": "; ".join(hoped.learnt_from),
+    }
+    return _pairs("What past runs lead one to expect", rows)
+
+
+def _pairs(title: str, rows: dict[str, str]) -> Table:
+    table = Table(title=title, show_header=False)
     for name, value in rows.items():
         table.add_row(name, value)
     return table

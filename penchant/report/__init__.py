@@ -2,6 +2,7 @@
 
 from penchant.report._controller import Controller, read_controller
 from penchant.report._page import page
+from penchant.report._past import Expected, PastRun, expected, past_runs
 from penchant.report._record import report_record
 from penchant.report._saved import SavedRun
 from penchant.report._words import epsilon_in_full
@@ -9,9 +10,13 @@ from penchant.report._write import write_report
 
 __all__ = [
     "Controller",
+    "Expected",
+    "PastRun",
     "SavedRun",
     "epsilon_in_full",
+    "expected",
     "page",
+    "past_runs",
     "read_controller",
     "report_record",
     "write_report",
