@@ -5,6 +5,7 @@ from penchant.cli import (  # noqa: F401 - importing a command's module adds it 
     _main,
     audit,
     baselines,
+    client_init,
     compare,
     data,
     doctor,
