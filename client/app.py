@@ -46,6 +46,7 @@ class ClientPlan:
     """What every client of a run agrees on beforehand.
 
     model: this process' instance, overwritten with each received head.  epsilon_limit: a client's own, for life.
+    offered: int64[n], the items that there are while training; None: the whole catalogue.
     """
 
     model: InterestModel
@@ -54,6 +55,17 @@ class ClientPlan:
     epsilon_limit: float | None
     delta: float
     seed: int
+    offered: torch.Tensor | None = None
+
+    def negatives(self, round_: int) -> torch.Tensor:
+        """A round's wrong answers, alike for every client: int64[c]."""
+        return round_negatives(
+            self.model.n_items,
+            self.training.negatives,
+            seed=self.seed,
+            round_=round_,
+            offered=self.offered,
+        )
 
     @property
     def shared(self) -> TensorLayout:
@@ -92,7 +104,7 @@ def answer(plan: ClientPlan, person: Person, request: TrainRequest) -> F32:
     """
     model, training = plan.model, plan.training
     plan.shared.write(model, request.head)
-    negatives = round_negatives(model.n_items, training.negatives, seed=plan.seed, round_=request.round)
+    negatives = plan.negatives(request.round)
     state = person.store.load()
     update, state = _head_update(plan, person, state, request.round, negatives)
     adapter = train_adapter(

@@ -96,6 +96,20 @@ class Behaviours:
             self.kinds[keep],
         )
 
+    def of_people(self, people: I64) -> "Behaviours":
+        """These people alone, in this order. people: int64[n], distinct indices."""
+        rows = np.concatenate(
+            [np.arange(self.offsets[p], self.offsets[p + 1]) for p in people] or [np.empty(0, np.int64)]
+        ).astype(np.int64)
+        return Behaviours(
+            tuple(self.user_ids[person] for person in people),
+            _offsets(self.counts[people]),
+            self.items[rows],
+            self.at[rows],
+            self.values[rows],
+            self.kinds[rows],
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Split:

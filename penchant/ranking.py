@@ -143,6 +143,35 @@ def summary(ranks: I64, top: I32, *, popularity: I64, n_users: int, k: int = 10)
     }
 
 
+def relevant_summary(
+    scores: F32, relevant: Sequence[Items], *, seen: Sequence[Items], k: int = 10
+) -> dict[str, F64]:
+    """Metrics where a person has many right items: hr, ndcg, recall and precision within the first k, float64[n] each.
+
+    relevant: n arrays of distinct right items, none of them seen; NaN for a person who has none.
+    The ideal list has all right items in front. An item that ties with a right one stands before it.
+    Source: Järvelin and Kekäläinen 2002, doi:10.1145/582415.582418.
+    """
+    right = np.zeros(scores.shape, np.bool_)
+    right[_cells(relevant)] = True
+    _refuse_not_finite(scores)
+    masked = scores.copy()
+    masked[_cells(seen)] = -np.inf
+    order = np.lexsort((right, -masked), axis=1)[:, :k]
+    hits = np.take_along_axis(right, order, axis=1)
+    gains = 1 / np.log2(np.arange(2, k + 2))
+    ideal = np.concatenate([[np.nan], np.cumsum(gains)])
+    sizes = np.array([len(items) for items in relevant])
+    found = hits.sum(axis=1)
+    nothing = np.where(sizes > 0, 1.0, np.nan)
+    return {
+        "hr": (found > 0) * nothing,
+        "ndcg": (hits * gains).sum(axis=1) / ideal[np.minimum(sizes, k)],
+        "recall": found / np.where(sizes > 0, sizes, np.nan),
+        "precision": found / k * nothing,
+    }
+
+
 def _candidate_scores(scores: F32, targets: I32, negatives: I32) -> F32:
     _refuse_not_finite(scores)
     candidates = np.column_stack([targets, negatives])

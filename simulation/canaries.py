@@ -11,7 +11,7 @@ from opacus.grad_sample import GradSampleModule
 from penchant.client.app import ClientPlan
 from penchant.client.chunk_training import disjoint_chunks, private_chunk_update
 from penchant.errors import BadInput
-from penchant.interest import ChunkLoss, round_negatives
+from penchant.interest import ChunkLoss
 from penchant.privacy.clip import ClippedSum, clip
 from penchant.privacy.mechanism import release
 from penchant.privacy.noise import CryptographicNoise
@@ -167,7 +167,7 @@ class CanaryInteractions:
 
     def _negatives(self, round_: int) -> torch.Tensor:
         plan = self._plan
-        return round_negatives(plan.model.n_items, plan.training.negatives, seed=plan.seed, round_=round_)
+        return plan.negatives(round_)
 
 
 def _gradients(plan: ClientPlan, chunks: I64, negatives: torch.Tensor) -> F64:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from penchant.client.app import ClientPlan
 from penchant.client.chunk_training import disjoint_chunks
-from penchant.interest import Kept, round_negatives
+from penchant.interest import Kept
 from penchant.privacy.clip import ClippedSum
 from penchant.privacy.mechanism import release
 from penchant.privacy.noise import NoiseSource
@@ -66,10 +66,7 @@ class CohortEngine:
     def _project(self, head: F32, round_: int) -> ProjectedCatalogue:
         plan = self._plan
         tensors = {n: torch.from_numpy(np.array(v)) for n, v in plan.shared.unflatten(head).items()}
-        negatives = round_negatives(
-            plan.model.n_items, plan.training.negatives, seed=plan.seed, round_=round_
-        )
-        return ProjectedCatalogue.of(plan.model, tensors, negatives)
+        return ProjectedCatalogue.of(plan.model, tensors, plan.negatives(round_))
 
     def _sum_of_updates(self, catalogue: ProjectedCatalogue, people: Sequence[int], round_: int) -> F64:
         guarantee, training = self._plan.guarantee, self._plan.training

@@ -119,6 +119,7 @@ class Federation:
             privacy.epsilon,
             privacy.delta,
             self.settings.seed,
+            self.world.offered,
         )
 
     def _noise(self, who: str, round_: int) -> NoiseSource:

@@ -28,6 +28,16 @@ class EngineName(StrEnum):
     CLIENT = "client"
 
 
+class HoldOutSettings(Settings):
+    """Who and what stays out of training entirely, to see afterwards how strangers are served."""
+
+    people: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the people."""
+
+    items: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the items."""
+
+
 class RunSettings(Settings):
     """Everything that decides a run's result, the data set's content apart."""
 
@@ -46,6 +56,7 @@ class RunSettings(Settings):
     threads: int = Field(default=1, ge=1)
     """Threads for tensor operations. More help on large catalogues, and hurt on a machine that is busy otherwise."""
 
+    hold_out: HoldOutSettings = HoldOutSettings()
     encoder: EncoderSettings = EncoderSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()

@@ -1,11 +1,16 @@
 """What a simulation knows that no server would: everyone's behaviour, the catalogue, the split."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from penchant.behaviours import Split, leave_one_out
 from penchant.cache import cache_folder
+from penchant.cold import ColdStart
 from penchant.datasets import Dataset, load
 from penchant.encoders import ItemVectors, item_vectors
 from penchant.errors import BadInput
@@ -18,12 +23,23 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class World:
-    """A data set, its item vectors and its split. `histories[person]`: int32[n_events], training events in order."""
+    """A data set, its item vectors and its split. `histories[person]`: int32[n_events], training events in order.
+
+    cold: people and items that stayed out of all of these.
+    """
 
     dataset: Dataset
     items: ItemVectors
     split: Split
     histories: tuple[I32, ...]
+    cold: ColdStart | None = None
+
+    @property
+    def offered(self) -> Tensor | None:
+        """int64[n], the items that there are while training; None: the whole catalogue."""
+        if self.cold is None or not self.cold.cold_items.any():
+            return None
+        return torch.from_numpy(np.flatnonzero(~self.cold.cold_items))
 
     @property
     def n_people(self) -> int:
@@ -40,7 +56,7 @@ def build_world(
 
     Raises: BadInput for unusable data, EnvironmentMissing for data or a model that is not here.
     """
-    dataset = load(settings.data, cache=cache)
+    dataset, cold = _parted(load(settings.data, cache=cache), settings)
     split = leave_one_out(dataset.behaviours)
     if split.train.n_events == 0:
         raise BadInput(
@@ -50,4 +66,22 @@ def build_world(
         dataset.catalogue, settings.encoder, cache=(cache or cache_folder()) / "vectors", progress=encoding
     )
     histories = tuple(split.train.of(person).items for person in range(split.train.n_users))
-    return World(dataset, vectors, split, histories)
+    return World(dataset, vectors, split, histories, cold)
+
+
+def _parted(dataset: Dataset, settings: RunSettings) -> tuple[Dataset, ColdStart | None]:
+    """The people and events that a run may know, and those that stay out."""
+    share = settings.hold_out
+    if not (share.people or share.items):
+        return dataset, None
+    cold = ColdStart.part(
+        dataset.behaviours,
+        n_items=len(dataset.catalogue),
+        people=share.people,
+        items=share.items,
+        seed=settings.seed,
+    )
+    stay = set(cold.warm.user_ids)
+    kept = [person for person, name in enumerate(dataset.behaviours.user_ids) if name in stay]
+    columns = {name: tuple(column[person] for person in kept) for name, column in dataset.people.items()}
+    return replace(dataset, behaviours=cold.warm, people=columns), cold

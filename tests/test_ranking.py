@@ -144,3 +144,32 @@ def test_ranx_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = (ranking.hr, ranking.ndcg, ranking.recall, ranking.precision, ranking.f1)
     ours = [metric(ranks, k).mean() for metric in metrics] + [ranking.mrr(ranks).mean()]
     np.testing.assert_allclose(ours, [oracle[name] for name in names], atol=1e-9)
+
+
+def test_many_right_items_by_hand() -> None:
+    scores = _f32([[9, 8, 7, 6, 5], [9, 8, 7, 6, 5], [1, 1, 1, 1, 1]])
+    figures = ranking.relevant_summary(
+        scores, [_i32([1, 4]), NOTHING, _i32([0])], seen=[_i32([0]), NOTHING, NOTHING], k=2
+    )
+    np.testing.assert_allclose(figures["ndcg"], [1 / (1 + 1 / np.log2(3)), np.nan, 0])
+    np.testing.assert_allclose(figures["hr"], [1, np.nan, 0])
+    np.testing.assert_allclose(figures["recall"], [0.5, np.nan, 0])
+    np.testing.assert_allclose(figures["precision"], [0.5, np.nan, 0])
+
+
+def test_ranx_agrees_on_many_right_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # compiling takes a minute, this takes none
+    from ranx import Qrels, Run, evaluate
+
+    rng = np.random.default_rng(6)
+    scores = rng.permuted(np.tile(np.arange(30, dtype=np.float32), (200, 1)), axis=1)
+    right = [np.sort(rng.choice(30, rng.integers(1, 15), replace=False)) for _ in scores]
+    figures = ranking.relevant_summary(scores, right, seen=[NOTHING] * len(scores), k=10)
+    relevant = Qrels({f"u{user}": {f"i{item}": 1 for item in items} for user, items in enumerate(right)})
+    ranked = Run(
+        {f"u{user}": {f"i{i}": float(s) for i, s in enumerate(row)} for user, row in enumerate(scores)}
+    )
+    names = {"ndcg": "ndcg@10", "hr": "hit_rate@10", "recall": "recall@10", "precision": "precision@10"}
+    oracle = evaluate(relevant, ranked, list(names.values()))
+    ours = [figures[name].mean() for name in names]
+    np.testing.assert_allclose(ours, [oracle[name] for name in names.values()], atol=1e-9)

@@ -1,23 +1,36 @@
 """`penchant evaluate`: measure a finished run again from its saved head and adapters."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from penchant.cli._app import app
 from penchant.cli._output import DebugOption, Format, FormatOption, Output, QuietOption
+from penchant.errors import BadInput
+
+if TYPE_CHECKING:
+    from penchant.simulation.cold import Cold
 
 
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
+    cold: Annotated[
+        str | None, typer.Option(help="How strangers are served: people or items kept out of training.")
+    ] = None,
+    shots: Annotated[
+        str, typer.Option(help="With --cold people: how many first events are known, divided by commas.")
+    ] = "0,1,3,5,10",
     fmt: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Recompute a run's accuracy, with and without the personal adapters. Changes nothing."""
+    """Recompute a run's accuracy, with and without the personal adapters. Changes nothing.
+
+    With --cold: how the run's head serves people or items that `hold_out` kept out of its training.
+    """
     from penchant.rundir import RunDirectory
     from penchant.simulation.evaluate import evaluate_run
     from penchant.simulation.run import load_run
@@ -25,6 +38,10 @@ def evaluate(
     del debug
     output = Output(fmt, quiet=quiet)
     settings, world, federation, head, adapters = load_run(RunDirectory.existing(run))
+    if cold is not None:
+        found = _cold(settings, world, federation, head, _chosen(cold), _counts(shots), output)
+        output.result({"cold": {cold: found}}, _cold_table(cold, found))
+        return
     record, _ = evaluate_run(
         federation.model,
         world,
@@ -44,4 +61,51 @@ def _table(record: dict[str, Any]) -> Table:
     rows = {"Penchant": record["test"], "shared head alone": record["shared_only"], **record["baselines"]}
     for name, accuracy in rows.items():
         table.add_row(name, *(f"{accuracy['full'][metric]:.4f}" for metric in metrics))
+    return table
+
+
+def _chosen(cold: str) -> "Cold":
+    from penchant.simulation.cold import Cold
+
+    if cold not in tuple(Cold):
+        raise BadInput(f"--cold {cold}: no such kind of stranger; there are {', '.join(Cold)}")
+    return Cold(cold)
+
+
+def _counts(shots: str) -> list[int]:
+    try:
+        counts = [int(count) for count in shots.split(",")]
+    except ValueError as error:
+        raise BadInput(f"--shots {shots}: expected whole numbers divided by commas, like 0,1,3") from error
+    if min(counts) < 0:
+        raise BadInput(f"--shots {shots}: nobody knows fewer than 0 events")
+    return counts
+
+
+def _cold(
+    settings: Any, world: Any, federation: Any, head: Any, which: "Cold", shots: list[int], output: Output
+) -> dict[str, Any]:
+    from penchant.simulation.cold import REFERENCES, serve_strangers
+
+    with output.progress("Strangers", len(REFERENCES) + 1) as tick:
+        return serve_strangers(
+            federation.model,
+            world,
+            head,
+            which=which,
+            shots=shots,
+            max_history=settings.training.max_history,
+            done=lambda _: tick(),
+        )
+
+
+def _cold_table(which: str, found: dict[str, Any]) -> Table:
+    known = {"people": "known events", "items": "candidates: the new items"}[which]
+    table = Table(title=f"New {which}: NDCG@10 / HR@10")
+    table.add_column("model")
+    for count in found:
+        table.add_column(f"{known} {count}" if which == "people" else known, justify="right")
+    for name in next(iter(found.values())):
+        cells = (found[count][name] for count in found)
+        table.add_row(name, *(f"{c['ndcg@10']:.4f} / {c['hr@10']:.4f}" if c else "-" for c in cells))
     return table
