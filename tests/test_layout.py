@@ -180,7 +180,7 @@ def undeclared(root: Path) -> set[str]:
     """Libraries that the packages import and that no dependency of the project provides."""
     providers, declared = (
         metadata.packages_distributions(),
-        _declared(root, "baselines", "client", "ray", "server"),
+        _declared(root, "baselines", "client", "plots", "ray", "server"),
     )
     return {
         name

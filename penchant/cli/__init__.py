@@ -10,6 +10,7 @@ from penchant.cli import (  # noqa: F401 - importing a command's module adds it 
     data,
     doctor,
     evaluate,
+    frontier,
     keys,
     plan,
     recommend,

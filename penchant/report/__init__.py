@@ -1,6 +1,7 @@
 """From a saved run to JSON and HTML. Reads the run directory alone and imports no engine."""
 
 from penchant.report._controller import Controller, read_controller
+from penchant.report._frontier import draw_frontier, frontier_record
 from penchant.report._page import page
 from penchant.report._past import Expected, PastRun, expected, past_runs
 from penchant.report._record import report_record
@@ -13,8 +14,10 @@ __all__ = [
     "Expected",
     "PastRun",
     "SavedRun",
+    "draw_frontier",
     "epsilon_in_full",
     "expected",
+    "frontier_record",
     "page",
     "past_runs",
     "read_controller",
