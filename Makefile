@@ -6,7 +6,7 @@ EVERYTHING := '.[baselines,client,dev,ray,server]'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types contracts wheel-check clean
+.PHONY: help demo bench test lint types contracts wheel-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,8 +18,11 @@ runs/demo-%/shared.safetensors: recipes/movielens-100k-%.toml | .venv/movielens-
 	$(BIN)/penchant simulate $< --out runs/demo-$* $$(test ! -f runs/demo-$*/run.json || echo --resume)
 	@touch $@
 
-.venv/movielens-100k: | .venv/user
-	$(BIN)/penchant data get movielens-100k --accept-terms
+bench: .venv/user .venv/movielens-1m ## Measure Penchant beside its peers, each in an environment of its own
+	$(BIN)/python -m benchmarks
+
+.venv/movielens-%: | .venv/user
+	$(BIN)/penchant data get movielens-$* --accept-terms
 	@touch $@
 
 test: .venv/developer ## Run the tests
@@ -39,7 +42,7 @@ wheel-check: .venv/developer ## Build the wheel, install it alone elsewhere, sim
 	.ci/wheel-check
 
 clean: ## Remove the environment, builds and caches (runs stay)
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv benchmarks/.environments build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/user: pyproject.toml constraints.txt

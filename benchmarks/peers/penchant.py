@@ -1,0 +1,77 @@
+"""Penchant's cohort engine, driven as `penchant simulate` drives it: strategy, messages and Grid included."""
+
+import argparse
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from benchmarks.conversation import Conversation
+from penchant.privacy.noise import CryptographicNoise, NoiseSource
+from penchant.simulation.federation import Federation
+from penchant.simulation.settings import validated
+from penchant.simulation.world import World
+from penchant.strategies import HeadState
+
+
+class Silence:
+    """Noise of zero: what is left is the arithmetic that all peers must share."""
+
+    protects = False
+
+    def standard_normal(self, size: int) -> Any:
+        return np.zeros(size)
+
+
+class NoJournal:
+    """Keeps nothing: what is measured is training."""
+
+    def charge(self, round_: int, event: object) -> None:
+        """Nothing is charged: no person is behind the data."""
+
+    def persist(self, state: HeadState, summary: object) -> None:
+        """Nothing is kept."""
+
+
+options = argparse.ArgumentParser()
+options.add_argument("work")
+options.add_argument("--repeat", type=int, default=1, help="times that the work's people are repeated")
+options.add_argument("--set", action="append", default=[], help="a setting, group.name=JSON")
+told = options.parse_args()
+talk = Conversation()
+work = talk.work
+torch.set_num_threads(1)
+histories = tuple(work.histories) * told.repeat
+settings = validated(
+    {
+        **work.settings,
+        "data": "benchmark",
+        "federation": {"rounds": len(work.draws["negatives"]), "sampling": "all"},
+        "optimizer": {"name": "fedavg", "learning_rate": 1.0, "momentum": 0.0, "schedule": "constant"},
+    },
+    source="benchmark",
+)
+world = SimpleNamespace(
+    items=SimpleNamespace(vectors=work.vectors), histories=histories, n_people=len(histories)
+)
+noisy = True
+
+
+class Measured(Federation):
+    """A federation whose noise can be turned off, for the comparison of weights."""
+
+    def _noise(self, who: str, round_: int) -> NoiseSource:
+        del who, round_
+        return CryptographicNoise() if noisy else Silence()
+
+
+federation = Measured.of(settings, cast(World, world))
+grid, roster = federation._grid()
+for request in talk.requests():
+    noisy = request.noisy
+    state = HeadState(request.round, request.head, np.zeros_like(request.head), np.zeros_like(request.head))
+    strategy = federation._strategy(state, NoJournal(), roster)
+    messages = strategy.configure_train(request.round + 1, cast(Any, None), cast(Any, None), grid)
+    strategy.aggregate_train(request.round + 1, grid.send_and_receive(messages))
+    request.answer = strategy.state.head
