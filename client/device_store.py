@@ -128,14 +128,17 @@ class DeviceStore:
                 self._cached = state, sorted(found, key=lambda one: (one.event.at, one.id))
             return list(self._cached[1])
 
-    def history(self, index: Mapping[str, int]) -> I32:
-        """Catalogue indices in order of time, int32[n]: events of kinds that count, on items that `index` knows.
+    def counted(self, index: Mapping[str, int]) -> list[StoredEvent]:
+        """Events in order of time that say something to a model: of kinds that count, on items that it knows.
 
         index: item id -> catalogue index, as `Catalogue.index`.
         """
         kinds = self.preferences().kinds
-        known = (index.get(one.event.item) for one in self.events() if one.event.kind in kinds)
-        return np.array([item for item in known if item is not None], dtype=np.int32)
+        return [one for one in self.events() if one.event.kind in kinds and one.event.item in index]
+
+    def history(self, index: Mapping[str, int]) -> I32:
+        """The catalogue indices of `counted`: int32[n]."""
+        return np.array([index[one.event.item] for one in self.counted(index)], dtype=np.int32)
 
     def forget(self, event_id: int) -> None:
         """Raises: BadInput for an event that is not there."""
@@ -180,6 +183,15 @@ class DeviceStore:
         belongs_to: the invitation's digest; an adapter of another model is not used.
         """
         return PersonalRecord(self, initial, belongs_to)
+
+    def adapter(self, *, belongs_to: str) -> F32 | None:
+        """float32[n_personal]; None where nothing was learned yet, or on another model."""
+        whose, _, values = (self._read("adapter") or b"").partition(b"\n")
+        return np.frombuffer(values, "<f4").copy() if whose == belongs_to.encode() else None
+
+    def keep_adapter(self, adapter: F32, *, belongs_to: str) -> None:
+        values = np.ascontiguousarray(adapter, "<f4").tobytes()
+        self._write({"adapter": belongs_to.encode() + b"\n" + values})
 
     # The journal
 
@@ -255,22 +267,16 @@ class PersonalRecord:
 
     def load(self) -> PersonalState:
         """Raises: BadInput where the account or the store was damaged."""
-        charges = self.store._charges()
-        whose, _, values = (self.store._read("adapter") or b"").partition(b"\n")
-        if whose != self.belongs_to.encode() or len(values) != 4 * len(self.initial):
-            return PersonalState(self.initial.copy(), charges)
-        return PersonalState(np.frombuffer(values, "<f4").copy(), charges)
+        adapter = self.store.adapter(belongs_to=self.belongs_to)
+        if adapter is None or adapter.shape != self.initial.shape:
+            adapter = self.initial.copy()
+        return PersonalState(adapter, self.store._charges())
 
     def save(self, state: PersonalState) -> None:
         """The account first: a crash in between leaves more spent than was released, never less."""
         write_account(self.store.home / ACCOUNT, state.charges)
-        values = np.ascontiguousarray(state.adapter, "<f4").tobytes()
-        self.store._write(
-            {
-                "adapter": self.belongs_to.encode() + b"\n" + values,
-                "account": _json({"charges": state.charges}),
-            }
-        )
+        self.store._write({"account": _json({"charges": larger(self.store._charges(), state.charges)})})
+        self.store.keep_adapter(state.adapter, belongs_to=self.belongs_to)
 
 
 def _next_id(connection: sqlite3.Connection, table: str) -> int:

@@ -6,6 +6,8 @@ from penchant.cli import (  # noqa: F401 - importing a command's module adds it 
     audit,
     baselines,
     client_init,
+    client_recommend,
+    client_record,
     compare,
     data,
     doctor,

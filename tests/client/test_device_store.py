@@ -21,11 +21,12 @@ from penchant.client.store import PersonalState, charged
 from penchant.errors import BadInput, EnvironmentMissing
 from penchant.types import F32, Event, Kind
 
-SECRET: Final = Passphrase("correct horse")
+PASSPHRASE: Final = Passphrase("correct horse")
+SECRET: Final = KeyFile(b"0123456789abcdef" * 2)
 INDEX: Final = {"alien": 0, "fargo": 1, "psycho": 2}
 INITIAL: Final[F32] = np.zeros(3, np.float32)
 V1: Final = Path(__file__).parent / "store-v1.sqlite"
-"""Written by the first version that had a store. Its passphrase is that of `SECRET`."""
+"""Written by the first version that had a store. It opens with `PASSPHRASE`."""
 
 
 def numbers(*values: float) -> F32:
@@ -55,8 +56,8 @@ def test_history_is_in_order_of_time_then_of_arrival_and_knows_the_catalogue_alo
 @pytest.mark.parametrize(
     ("secret", "told"),
     [
-        (Passphrase("wrong horse"), "passphrase does not open this store"),
-        (KeyFile(b"k" * 32), "opens with a passphrase, not with a key file"),
+        (KeyFile(b"k" * 32), "key file does not open this store"),
+        (PASSPHRASE, "opens with a key file, not with a passphrase"),
     ],
 )
 def test_another_secret_is_refused(home: Path, secret: Passphrase | KeyFile, told: str) -> None:
@@ -84,12 +85,21 @@ def test_a_key_file_that_others_may_read_or_that_is_short_is_refused(tmp_path: P
         KeyFile.new(tmp_path / "key")
 
 
+def test_a_passphrase_opens_what_was_made_with_it_and_no_other_does(tmp_path: Path) -> None:
+    DeviceStore.create(tmp_path / "device", PASSPHRASE).close()
+    DeviceStore.open(tmp_path / "device", PASSPHRASE).close()
+    with pytest.raises(BadInput, match="passphrase does not open this store"):
+        DeviceStore.open(tmp_path / "device", Passphrase("wrong horse"))
+    with pytest.raises(BadInput, match="8 or more"):
+        Passphrase("short")
+
+
 def test_a_secret_can_be_changed(home: Path) -> None:
     with DeviceStore.open(home, SECRET) as store:
-        store.change_secret(Passphrase("battery staple"))
+        store.change_secret(KeyFile(b"k" * 32))
     with pytest.raises(BadInput, match="does not open"):
         DeviceStore.open(home, SECRET)
-    with DeviceStore.open(home, Passphrase("battery staple")) as store:
+    with DeviceStore.open(home, KeyFile(b"k" * 32)) as store:
         assert len(store.events()) == 4
 
 
@@ -229,10 +239,10 @@ import sys
 from pathlib import Path
 import numpy as np
 from penchant.client.device_store import DeviceStore
-from penchant.client.sealing import Passphrase
+from penchant.client.sealing import KeyFile
 from penchant.client.store import PersonalState
 from penchant.types import Event, Kind
-store = DeviceStore.open(Path(sys.argv[1]), Passphrase("correct horse"))
+store = DeviceStore.open(Path(sys.argv[1]), KeyFile(b"0123456789abcdef" * 2))
 record = store.personal(np.zeros(3, np.float32), belongs_to="a")
 for n in range(1, 100_000):
     store.add([Event("alien", Kind.VIEW, 100 + n)])
@@ -263,7 +273,7 @@ def test_an_old_schema_is_migrated(tmp_path: Path) -> None:
     home.mkdir()
     (home / "store.sqlite").write_bytes(V1.read_bytes())
     assert version_of(home) == 1
-    with DeviceStore.open(home, SECRET) as store:
+    with DeviceStore.open(home, PASSPHRASE) as store:
         assert store.history(INDEX).tolist() == [0, 1]
         assert store.consents()
         assert store.preferences() == Preferences(age=11)
