@@ -125,6 +125,9 @@ class PrivacySettings(Settings):
     """Rounds over which the server's noise is correlated, where people take turns by rotation; 1 is independent noise,
     null takes what leaves the least noise for the same epsilon."""
 
+    metrics_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the budget's squared loss that pays for accuracy by group, released once at the end; 0 releases none."""
+
     reproducible_noise: bool = False
     """Draw the noise from the run's seed. For simulations only: it then protects nobody, and the report says so."""
 

@@ -91,6 +91,11 @@ class RunDirectory:
         return self.root / "attack.json"
 
     @property
+    def released_path(self) -> Path:
+        """Accuracy by group as it was released (JSON): noised and charged, where the run paid for it."""
+        return self.root / "released.json"
+
+    @property
     def report_json_path(self) -> Path:
         return self.root / "report.json"
 

@@ -1,6 +1,6 @@
 """From a wish to the noise, or to the rounds, that meet it: what `penchant plan` and every run start from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import exp, floor, isfinite, log, sqrt
 from typing import Final
 
@@ -33,18 +33,30 @@ def epsilon_of(noise_multiplier: float, *, delta: float, rounds: int, rate: floa
     return PLDAccountant().epsilon([event] * checked_rounds(rounds), delta=delta)
 
 
-def noise_multiplier_for(epsilon: float, *, delta: float, rounds: int, rate: float | None = None) -> float:
+def noise_multiplier_for(
+    epsilon: float,
+    *,
+    delta: float,
+    rounds: int,
+    rate: float | None = None,
+    beside: Sequence[GaussianSum] = (),
+) -> float:
     """The least noise multiplier, within 0.01%, with which `rounds` rounds stay within `epsilon`.
 
-    Guarantees: PLD prices the returned multiplier at no more than `epsilon`.
+    beside: what is released besides the rounds, and paid for from the same epsilon.
+    Guarantees: PLD prices the returned multiplier, with all that is beside it, at no more than `epsilon`.
     Raises: BadInput for a value out of range; BudgetExceeded where 1,000,000 clip bounds are too little.
     """
     _check(epsilon, delta)
 
     def price(noise_multiplier: float) -> float:
-        return epsilon_of(noise_multiplier, delta=delta, rounds=rounds, rate=rate)
+        event = event_for(noise_multiplier, unit=beside[0].unit if beside else Unit.USER, rate=rate)
+        return PLDAccountant().epsilon([event] * rounds + list(beside), delta=delta)
 
-    enough = sqrt(checked_rounds(rounds)) / gaussian_loss_for(epsilon, delta=delta)
+    left = gaussian_loss_for(epsilon, delta=delta) ** 2 - sum(event.noise_multiplier**-2 for event in beside)
+    if left <= 0:
+        raise BudgetExceeded(f"epsilon {epsilon} is spent by what is released besides the rounds")
+    enough = sqrt(checked_rounds(rounds) / left)
     if enough > _MOST_NOISE:
         raise BudgetExceeded(
             f"epsilon {epsilon}, delta {delta}, {rounds} rounds: needs noise of {enough:.2g} clip bounds, so"

@@ -10,12 +10,12 @@ from scipy.stats import norm
 from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.chain import signed
 from penchant.privacy.configuration import configuration_digest
-from penchant.privacy.events import PoissonGaussianSum, to_record
+from penchant.privacy.events import GaussianSum, PoissonGaussianSum, to_record
 from penchant.privacy.keys import PublicKey
 from penchant.privacy.population import epsilons
 from penchant.privacy.pricing import cross_checked
 from penchant.privacy.verify import Check, Evidence, expect
-from penchant.types import Sampling
+from penchant.types import Sampling, Unit
 
 _SIGMAS: Final = 6.0
 _SAMPLED_ROWS: Final = 8
@@ -97,7 +97,14 @@ def events(evidence: Evidence) -> str:
             not charge.reproducible,
             f"ledger entry {charge.id}: its noise can be drawn again and protects nobody",
         )
-    return f"{len(evidence.updates)} charges match run.json"
+    others = [charge for charge in evidence.charges.all() if charge.purpose != "update"]
+    for charge in others:
+        paid = stated.get("metrics_noise_multiplier") if charge.purpose == "metrics" else None
+        expect(
+            paid is not None and charge.event == GaussianSum(float(paid), Unit(stated["unit"])),
+            f"ledger entry {charge.id} charges for {charge.purpose!r}, of which run.json says nothing, or otherwise",
+        )
+    return f"{len(evidence.updates)} rounds and {len(others)} other charges match run.json"
 
 
 def epsilon(evidence: Evidence) -> str:
@@ -178,7 +185,11 @@ def results(evidence: Evidence) -> str:
             f"{path.name} is not what the ledger charged for round {round_}",
         )
         looked += 1
-    return f"{looked} checkpoints hash to what was charged"
+    figures = [c.result for c in evidence.charges.all() if c.purpose == "metrics" and c.went_out]
+    released = evidence.run.released_path
+    found = [hashlib.sha256(released.read_bytes()).hexdigest()] if released.is_file() else []
+    expect(found == figures, f"{released.name} is not what the ledger charged for metrics")
+    return f"{looked} checkpoints{' and the released figures' if figures else ''} hash to what was charged"
 
 
 CHECKS: Final[tuple[tuple[str, Check], ...]] = (

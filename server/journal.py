@@ -114,16 +114,17 @@ class RunJournal:
 
     def _charge_of(self, round_: int) -> Charge | None:
         assert self._account is not None
-        charges = [
-            c
-            for c in self._account.ledger.charges.all()
-            if c.round == round_ and c.state is not State.ABORTED
-        ]
+        charges = [c for c in self._updates() if c.round == round_ and c.state is not State.ABORTED]
         return charges[-1] if charges else None
 
     def _last_released(self) -> int:
         assert self._account is not None
-        return max((c.round for c in self._account.ledger.charges.all() if c.went_out), default=0)
+        return max((c.round for c in self._updates() if c.went_out), default=0)
+
+    def _updates(self) -> list[Charge]:
+        """The charges for rounds of training, and not for figures that were released besides."""
+        assert self._account is not None
+        return [c for c in self._account.ledger.charges.all() if c.purpose == "update"]
 
     def _row(self, state: HeadState, summary: RoundSummary) -> MetricsRow:
         return {

@@ -79,7 +79,7 @@ class Federation:
             federation=settings.federation,
             optimizer=settings.optimizer,
             guarantee=self.guarantee,
-            noise=lambda round_: self._noise("server", round_),
+            noise=lambda round_: self.noise("server", round_),
             secret_sampling=self.guarantee.unit is not Unit.NONE and not settings.privacy.reproducible_noise,
             journal=journal,
             seed=settings.seed,
@@ -98,7 +98,7 @@ class Federation:
 
     def _engine(self) -> CohortEngine:
         return CohortEngine(
-            self._plan(), self.world.histories, self.stores, lambda round_: self._noise("clients", round_)
+            self._plan(), self.world.histories, self.stores, lambda round_: self.noise("clients", round_)
         )
 
     def _person(self, context: Context) -> Person:
@@ -106,7 +106,7 @@ class Federation:
         return Person(
             self.world.histories[person],
             self.stores.of(person),
-            lambda round_: self._noise(f"client-{person}", round_),
+            lambda round_: self.noise(f"client-{person}", round_),
             lambda round_: chance_of(self.settings.seed, person, round_),
         )
 
@@ -122,7 +122,8 @@ class Federation:
             self.world.offered,
         )
 
-    def _noise(self, who: str, round_: int) -> NoiseSource:
+    def noise(self, who: str, round_: int) -> NoiseSource:
+        """Fresh noise, unless the run asks for noise that can be drawn again."""
         if self.settings.privacy.reproducible_noise:
             return ReproducibleNoise(self.settings.seed, who, round_)
         return CryptographicNoise()

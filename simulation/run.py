@@ -21,9 +21,11 @@ from penchant.server.journal import Account, Hooks, RunJournal
 from penchant.simulation.evaluate import evaluate_run, scorer, watched
 from penchant.simulation.federation import Federation
 from penchant.simulation.record import cost, now, run_record
+from penchant.simulation.released import release_metrics
 from penchant.simulation.settings import RunSettings, validated
 from penchant.simulation.world import World, build_world
 from penchant.strategies import HeadState
+from penchant.strategies.resolution import metrics_release
 from penchant.types import F32, Unit
 
 
@@ -158,7 +160,26 @@ def _finish(run: RunDirectory, federation: Federation, state: HeadState) -> None
     world.items.basis.save(run.basis_path)
     write_json(run.evaluation_path, accuracy)
     write_atomically(run.people_path, _parquet(people))
+    _release(run, federation, people, round_=settings.federation.rounds + 1)
     run.write_settings({**run.read_settings(), "cost": cost(run.read_metrics()), "finished_at": now()})
+
+
+def _release(run: RunDirectory, federation: Federation, people: pl.DataFrame, *, round_: int) -> None:
+    privacy = federation.settings.privacy
+    event = metrics_release(privacy)
+    if event is None or privacy.epsilon is None:
+        return
+    with open_run_ledger(run.ledger_path, run.read_settings()) as ledger:
+        release_metrics(
+            run,
+            ledger,
+            people,
+            event=event,
+            budget=Budget(privacy.epsilon, privacy.delta),
+            reproducible=privacy.reproducible_noise,
+            round_=round_,
+            noise=lambda: federation.noise("metrics", round_),
+        )
 
 
 def _parquet(people: pl.DataFrame) -> bytes:

@@ -12,6 +12,7 @@ from penchant.config import FederationSettings, PrivacySettings
 from penchant.interest import InterestModel, TensorLayout
 from penchant.strategies.cohort import separation
 from penchant.strategies.guarantee import Guarantee
+from penchant.strategies.resolution import metrics_release
 
 _VERSIONED: Final = (
     "penchant",
@@ -34,7 +35,8 @@ def versions() -> dict[str, str]:
 def privacy_record(
     guarantee: Guarantee, privacy: PrivacySettings, federation: FederationSettings, *, people: int
 ) -> dict[str, Any]:
-    """The mechanism of every round, and what may be spent."""
+    """The mechanism of every round, what is released besides, and what may be spent."""
+    metrics = metrics_release(privacy)
     return {
         "unit": guarantee.unit.value,
         "noise_at": guarantee.noise_at.value,
@@ -47,6 +49,8 @@ def privacy_record(
         "sampling_rate": guarantee.poisson_rate,
         "separation": separation(people, federation),
         "band": guarantee.band,
+        "metrics_share": privacy.metrics_share,
+        "metrics_noise_multiplier": None if metrics is None else metrics.noise_multiplier,
         "reproducible_noise": privacy.reproducible_noise,
     }
 

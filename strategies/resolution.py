@@ -6,6 +6,8 @@ from penchant.config import FederationSettings, PrivacySettings
 from penchant.errors import BadInput
 from penchant.privacy.banded import best_band
 from penchant.privacy.calibrate import checked_delta_for, noise_multiplier_for
+from penchant.privacy.events import GaussianSum
+from penchant.privacy.statistics import metrics_event
 from penchant.strategies.cohort import poisson_rate, separation
 from penchant.strategies.guarantee import Guarantee
 from penchant.types import NoiseAt, Sampling, Unit
@@ -26,11 +28,30 @@ def resolved(privacy: PrivacySettings, federation: FederationSettings, *, people
     if noise is None:
         if privacy.epsilon is None:
             raise BadInput("give privacy.epsilon or privacy.noise_multiplier")
+        metrics = metrics_release(privacy)
         noise = noise_multiplier_for(
-            privacy.epsilon, delta=privacy.delta, rounds=ceil(federation.rounds / turns), rate=rate
+            privacy.epsilon,
+            delta=privacy.delta,
+            rounds=ceil(federation.rounds / turns),
+            rate=rate,
+            beside=[] if metrics is None else [metrics],
         )
     band = _band(privacy, turns, rounds=federation.rounds)
     return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, noise, rate, band)
+
+
+def metrics_release(privacy: PrivacySettings) -> GaussianSum | None:
+    """The release of accuracy by group that a run pays for beside its rounds; None where nothing is released.
+
+    Raises: BadInput where there is no budget to take a share of, or no server that is trusted to add the noise.
+    """
+    if privacy.metrics_share == 0 or privacy.unit is Unit.NONE:
+        return None
+    if privacy.epsilon is None or privacy.noise_at is not NoiseAt.SERVER:
+        raise BadInput("privacy.metrics_share is a share of privacy.epsilon, and takes noise at the server")
+    return metrics_event(
+        privacy.unit, epsilon=privacy.epsilon, delta=privacy.delta, share=privacy.metrics_share
+    )
 
 
 def _band(privacy: PrivacySettings, turns: int, *, rounds: int) -> int:

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.charges import Charges
-from penchant.privacy.events import GaussianSum, PrivacyEvent
+from penchant.privacy.events import PrivacyEvent
+from penchant.privacy.group import group_epsilon
 from penchant.privacy.population import epsilons
 from penchant.privacy.pricing import cross_checked
 from penchant.report._saved import SavedRun
@@ -54,8 +54,10 @@ def privacy(saved: SavedRun) -> dict[str, Any]:
         "releases": len(events),
         "reproducible_noise": any(charge.reproducible for charge in saved.charges.all()),
         "per_client": _per_client(saved.charges, priced.delta),
-        "several_interactions": list(_several(events, priced.delta)) if priced.unit is Unit.EVENT else [],
-        "covered": ["the shared head after every round, whoever sees it, with whatever else they know"],
+        "several_interactions": list(several_interactions(events, priced.delta))
+        if priced.unit is Unit.EVENT
+        else [],
+        "covered": _covered(released=saved.released is not None),
         "not_covered": _not_covered(priced.unit, stated["noise_at"]),
     }
 
@@ -93,15 +95,19 @@ def _per_client(charges: Charges, delta: float) -> dict[str, Any]:
     return {"named": len(named), "min": float(low), "median": float(middle), "max": float(high)}
 
 
-def _several(events: Sequence[PrivacyEvent], delta: float) -> Iterator[dict[str, Any]]:
-    """What the same releases cost somebody who cares about several of their interactions.
-
-    m blanked interactions make at most m chunks vanish, so the sum moves by at most m times the clip bound, as if the
-    noise multiplier were m times smaller. Sampling is not counted.
-    """
+def several_interactions(events: Sequence[PrivacyEvent], delta: float) -> Iterator[dict[str, Any]]:
+    """What the same releases cost somebody who cares about several of their interactions. Sampling is not counted."""
+    plain = [event.unamplified for event in events]
     for interactions in _INTERACTIONS:
-        wider = [GaussianSum(event.noise_multiplier / interactions, event.unit) for event in events]
-        yield {"interactions": interactions, "epsilon": PLDAccountant().epsilon(wider, delta=delta)}
+        yield {
+            "interactions": interactions,
+            "epsilon": group_epsilon(plain, size=interactions, delta=delta),
+        }
+
+
+def _covered(*, released: bool) -> list[str]:
+    head = "the shared head after every round, whoever sees it, with whatever else they know"
+    return [head, "the released figures of groups, together with all heads"] if released else [head]
 
 
 def _not_covered(unit: Unit, noise_at: str) -> list[str]:

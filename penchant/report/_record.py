@@ -8,7 +8,7 @@ from penchant.errors import BadInput
 from penchant.report._people import fairness_section, people_section
 from penchant.report._privacy import privacy
 from penchant.report._saved import SavedRun
-from penchant.report._statement import statement
+from penchant.report._statement import measured, statement
 from penchant.report._words import stamps, summary
 
 VERSION: Final = 1
@@ -43,6 +43,7 @@ def report_record(saved: SavedRun, others: Sequence[SavedRun] = ()) -> dict[str,
 
 def _report(saved: SavedRun, others: Sequence[SavedRun]) -> dict[str, Any]:
     evaluation, protected = saved.evaluation, privacy(saved)
+    fairness = fairness_section(saved.people, seed=saved.record["seed"])
     report: dict[str, Any] = {
         "version": VERSION,
         "run": saved.name,
@@ -52,8 +53,8 @@ def _report(saved: SavedRun, others: Sequence[SavedRun]) -> dict[str, Any]:
         },
         "baselines": evaluation["baselines"],
         "privacy": protected,
-        "statement": _statement(saved, protected),
-        "fairness": fairness_section(saved.people, seed=saved.record["seed"]),
+        "statement": _statement(saved, protected, fairness),
+        "fairness": fairness,
         "people": people_section(saved.people),
         "rounds": [_finite(row) for row in saved.rounds],
         "cost": saved.record["cost"],
@@ -63,7 +64,7 @@ def _report(saved: SavedRun, others: Sequence[SavedRun]) -> dict[str, Any]:
     return {**report, "summary": summary(report)}
 
 
-def _statement(saved: SavedRun, protected: dict[str, Any]) -> dict[str, Any] | None:
+def _statement(saved: SavedRun, protected: dict[str, Any], fairness: dict[str, Any]) -> dict[str, Any] | None:
     if saved.charges is None:
         return None
     return statement(
@@ -74,6 +75,8 @@ def _statement(saved: SavedRun, protected: dict[str, Any]) -> dict[str, Any] | N
         saved.controller,
         saved.attack,
         name=saved.name,
+        utility=measured(saved.evaluation["test"], fairness),
+        released=saved.released,
     )
 
 

@@ -22,6 +22,7 @@ class SavedRun:
     record: run.json.  evaluation: evaluation.json.  rounds: a row each.  people: a row a person.
     charges, entries: what the ledger holds; None and empty where the run protects nothing.
     controller: what a person said for the statement.  attack: what an audit found, where one was saved.
+    released: accuracy by group as it was released, noised and charged, where the run paid for it.
     """
 
     root: Path
@@ -33,6 +34,7 @@ class SavedRun:
     entries: list[Entry]
     controller: Controller
     attack: dict[str, Any] | None
+    released: dict[str, Any] | None
 
     @classmethod
     def read(cls, run: RunDirectory, *, controller: Controller | None = None) -> "SavedRun":
@@ -54,6 +56,7 @@ class SavedRun:
             entries=entries,
             controller=controller or Controller(),
             attack=read_json(run.attack_path) if run.attack_path.is_file() else None,
+            released=read_json(run.released_path) if run.released_path.is_file() else None,
         )
 
     @property

@@ -20,6 +20,9 @@ from penchant.report._controller import Controller
 from penchant.types import F64, NoiseAt, Unit
 
 _DELTAS: Final = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+UNRELEASED: Final = "simulation only: not released in a deployment"
+"""Beside every exact figure about people."""
+
 _SMALLEST_BIN: Final = 10
 """Bins of fewer people are withheld."""
 
@@ -47,10 +50,13 @@ def statement(
     attack: Mapping[str, Any] | None,
     *,
     name: str,
+    utility: Mapping[str, Any],
+    released: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The statement of one private run.
 
     protected: the report's privacy section.  record: run.json.  attack: what `penchant audit attack` found, or None.
+    utility: from `measured`.  released: what was released besides the model, noised and charged, or None.
     """
     events, unit, people = charges.spent(), Unit(protected["unit"]), record["dataset"]["n_users"]
     loss = gaussian_loss(events)
@@ -58,7 +64,7 @@ def statement(
         "plain": _plain(protected, unit),
         "scope": controller.model_dump(exclude={"delta_reason", "erasure_requests"}),
         "contribution_cap": _CAP[unit],
-        "trust": trust(NoiseAt(record["privacy"]["noise_at"])),
+        "trust": trust(NoiseAt(record["privacy"]["noise_at"]), released=released is not None),
         "noise_source": _SEEDED if protected["reproducible_noise"] else _CRYPTOGRAPHIC,
         "sampling": _sampling(protected, record),
         "delta_reason": controller.delta_reason or _delta_reason(protected["delta"], people),
@@ -68,18 +74,40 @@ def statement(
         "budget": _budget(protected, events, loss),
         "per_client": _per_client(charges, protected["delta"], people),
         "releases_by_purpose": dict(Counter(charge.purpose for charge in charges.all())),
+        "events_per_round": _per_round(charges),
+        "utility": dict(utility),
+        "released": None if released is None else dict(released),
         "attack": None if attack is None else _attack(attack),
         "erasure": {"requests": controller.erasure_requests, "residual": _RESIDUAL},
         "provenance": _provenance(entries, name),
     }
 
 
-def trust(noise_at: NoiseAt) -> list[dict[str, str]]:
-    """Who sees what."""
+def measured(test: Mapping[str, Any], fairness: Mapping[str, Any]) -> dict[str, Any]:
+    """Accuracy, and gaps between groups, as a simulation knows them exactly. No deployment releases these."""
+    return {
+        "label": UNRELEASED,
+        "hr@10": test["full"].get("hr@10"),
+        "ndcg@10": test["full"].get("ndcg@10"),
+        "gaps": [
+            {name: gap[name] for name in ("attribute", "best", "worst", "value", "verdict")}
+            for gap in fairness["gaps"]
+        ],
+    }
+
+
+def trust(noise_at: NoiseAt, *, released: bool) -> list[dict[str, str]]:
+    """Who sees raw data, updates, aggregates, the model and metrics."""
     server = (
-        "each person's clipped update of the head before the noise, and who takes part: it is trusted with both"
+        "each person's clipped update before the noise, their sum, and who takes part: it is trusted with these"
         if noise_at is NoiseAt.SERVER
-        else "each person's update with that person's own noise, and who takes part"
+        else "each person's update with that person's own noise, the sum of these, and who takes part"
+    )
+    figures = (
+        "noised figures of groups that are not small, once, charged to the same ledger;"
+        " all other figures of this report are a simulation's"
+        if released
+        else "nothing in a deployment; a simulation's report shows them"
     )
     return [
         {
@@ -87,14 +115,17 @@ def trust(noise_at: NoiseAt) -> list[dict[str, str]]:
             "sees": "the history and the personal adapter; neither ever leaves it",
         },
         {"who": "the server", "sees": server},
-        {"who": "other clients, and whoever gets the model", "sees": "the shared head after every round"},
+        {
+            "who": "other clients, and whoever gets the model",
+            "sees": "the shared head after every round, and so the noised mean update of each",
+        },
         {
             "who": "whoever watches the network",
             "sees": "who talks to the server, when, and how much: not protected",
         },
         {
             "who": "anybody, of accuracy and group figures",
-            "sees": "nothing in a deployment; a simulation's report shows them",
+            "sees": figures,
         },
     ]
 
@@ -152,6 +183,12 @@ def _per_client(charges: Charges, delta: float, people: int) -> dict[str, Any]:
     low, middle, high, most = np.quantile(spent, [0, 0.5, 0.95, 1]).tolist()
     counts = {"min": low, "median": middle, "p95": high, "max": most}
     return {"people": len(named) or people, **counts, "bins": _bins(spent) if named else []}
+
+
+def _per_round(charges: Charges) -> dict[str, Any]:
+    """How often the ledger was charged in a round of training: more than once only where a crash made it so."""
+    counts = Counter(charge.round for charge in charges.all() if charge.purpose == "update")
+    return {"rounds": len(counts), "most": max(counts.values(), default=0)}
 
 
 def _bins(spent: F64) -> list[dict[str, Any]]:

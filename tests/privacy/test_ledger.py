@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penchant.errors import BadInput, BudgetExceeded, CheckFailed, EnvironmentMissing
+from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.charges import Charge, Charges, State
 from penchant.privacy.events import GaussianSum, PoissonGaussianSum
 from penchant.privacy.ledger import Budget, Ledger, read_ledger
@@ -80,6 +81,27 @@ def test_each_person_pays_for_their_own_rounds_and_the_dearest_decides(tmp_path:
         with pytest.raises(BudgetExceeded):
             _reserve(ledger, 4, people=["a", "d"], budget=tight)
         _reserve(ledger, 4, people=["b", "d"], budget=tight)
+
+
+def test_a_life_of_several_runs_and_devices_adds_up_and_people_do_not(tmp_path: Path) -> None:
+    """One pseudonym, two devices, two runs: one budget. Others' spending is not added: a run costs the maximum."""
+    path, event, limit = tmp_path / "life.sqlite", GaussianSum(4.65, Unit.USER), Budget(3.0, 1e-5)
+    devices = {"phone": "ann", "laptop": "ann", "tablet": "ben"}
+    with Ledger(path, run_id="first") as ledger:
+        for round_, device in enumerate(("phone", "laptop", "phone", "tablet"), start=1):
+            ledger.reserve(round_, event, budget=limit, reproducible=False, people=[devices[device]])
+    with Ledger(path, run_id="second") as ledger:
+        for round_ in range(1, 9):
+            ledger.reserve(round_, event, budget=limit, reproducible=False, people=["ann"])
+        with pytest.raises(BudgetExceeded):
+            ledger.reserve(9, event, budget=limit, reproducible=False, people=["ann"])
+        ledger.reserve(9, event, budget=limit, reproducible=False, people=["ben"])  # others go on
+
+        def price(count: int) -> float:
+            return PLDAccountant().epsilon([event] * count, delta=1e-5)
+
+        assert ledger.epsilon(delta=1e-5, person="ann") == ledger.epsilon(delta=1e-5) == price(11)
+        assert ledger.epsilon(delta=1e-5, person="ben") == price(2)
 
 
 def test_a_secret_sample_is_never_named(tmp_path: Path) -> None:

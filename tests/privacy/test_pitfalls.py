@@ -24,11 +24,13 @@ from penchant.client.chunk_training import private_chunk_update
 from penchant.config import FederationSettings, ModelSettings, OptimizerSettings, PrivacySettings
 from penchant.errors import BudgetExceeded, PenchantError
 from penchant.interest import InterestModel, TensorLayout
-from penchant.privacy import accountants, calibrate, clip, mechanism, noise
+from penchant.privacy import accountants, calibrate, clip, group, mechanism, noise
 from penchant.privacy.accountants import PLDAccountant, RDPAccountant
+from penchant.privacy.adaptive_clip import QuantileClip, shared_out
 from penchant.privacy.charges import Charges
 from penchant.privacy.events import GaussianSum, PoissonGaussianSum, PrivacyEvent
 from penchant.privacy.ledger import Budget, Ledger
+from penchant.report._privacy import several_interactions
 from penchant.rundir import RunDirectory
 from penchant.server import journal
 from penchant.server.journal import Account, Hooks, RunJournal
@@ -580,6 +582,23 @@ def test_14_buffers_are_uploaded_without_noise(planted: pytest.MonkeyPatch) -> N
         check()
 
 
+def test_15_the_quantile_of_an_adaptive_clip_costs_nothing(planted: pytest.MonkeyPatch) -> None:
+    update, votes = shared_out(4.65, share=0.1)
+    clip_rule = QuantileClip(quantile=0.5, learning_rate=0.2, noise_multiplier=votes)
+
+    def check() -> None:
+        sums: PrivacyEvent = GaussianSum(update, Unit.USER)
+        spent = PLDAccountant().epsilon([sums, clip_rule.event(sums)] * 60, delta=1e-5)
+        assert spent == pytest.approx(8.0, rel=1e-3)
+
+    check()
+    planted.setattr(
+        QuantileClip, "event", lambda self, event: GaussianSum(1e9, event.unit) if self else event
+    )
+    with pytest.raises(AssertionError):
+        check()
+
+
 def test_16_clip_after_averaging(planted: pytest.MonkeyPatch) -> None:
     """One person's update is a thousand times too long: the head moves as if it were of length C."""
     with_outlier = {0: _towards(0, 1000.0), 1: _towards(1, 0.2)}
@@ -628,6 +647,22 @@ def test_16_a_zero_update_divides_by_zero(planted: pytest.MonkeyPatch) -> None:
 
     planted.setattr(strategy_module, "clip", divides)
     with pytest.raises(CAUGHT):
+        check()
+
+
+def test_17_the_epsilon_of_one_interaction_quoted_for_a_person(planted: pytest.MonkeyPatch) -> None:
+    """What the report prints beside it for somebody with twenty: more than twenty times as much."""
+    events: list[PrivacyEvent] = [GaussianSum(8.0, Unit.EVENT)] * 10
+
+    def check() -> None:
+        alone = PLDAccountant().epsilon(events, delta=1e-5)
+        told = {row["interactions"]: row["epsilon"] for row in several_interactions(events, 1e-5)}
+        assert told[1] == alone
+        assert told[20] > 20 * alone
+
+    check()
+    planted.setattr(group, "as_group", lambda event, _: event)
+    with pytest.raises(AssertionError):
         check()
 
 
