@@ -20,7 +20,7 @@ def growth(work: Work, folder: Path) -> list[dict[str, Any]]:
         print(f"growth: {clients:,} clients", file=sys.stderr)
         base = min(clients, len(work.histories))
         path = folder / f"growth-{base}.npz"
-        Work(work.vectors, work.histories[:base], work.head, work.settings, work.draws).save(path)
+        Work(work.vectors, work.histories[:base], work.head, work.settings, work.negatives).save(path)
         running[clients] = Running(OURS, path, folder, "--repeat", str(clients // base))
         running[clients].first()
     for repeat in range(max(_ROUNDS.values())):

@@ -14,14 +14,14 @@ class Work:
 
     vectors: float32[n_items, dimension].  histories: int32[n_events] each, catalogue indices in order of time.
     head: float32[n_shared], where all start.  settings: `model`, `training`, `privacy` and `seed`, as in a recipe.
-    draws: negatives int64[rounds, c], item_keep float32[rounds, n_items], state_keep float32[rounds, width].
+    negatives: int64[rounds, c], each round's wrong answers.
     """
 
     vectors: np.ndarray
     histories: list[np.ndarray]
     head: np.ndarray
     settings: dict[str, Any]
-    draws: dict[str, np.ndarray]
+    negatives: np.ndarray
 
     @property
     def learning_rate(self) -> float:
@@ -50,12 +50,17 @@ class Work:
             offsets=offsets,
             head=self.head,
             settings=np.array(json.dumps(self.settings)),
-            **self.draws,
+            negatives=self.negatives,
         )
 
     @classmethod
     def load(cls, path: Path) -> "Work":
         stored = np.load(path, allow_pickle=False)
-        draws = {name: stored[name] for name in ("negatives", "item_keep", "state_keep")}
         histories = np.split(stored["events"], stored["offsets"][1:-1])
-        return cls(stored["vectors"], histories, stored["head"], json.loads(str(stored["settings"])), draws)
+        return cls(
+            stored["vectors"],
+            histories,
+            stored["head"],
+            json.loads(str(stored["settings"])),
+            stored["negatives"],
+        )

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.work import Work
-from penchant.config import ModelSettings, TrainingSettings
-from penchant.interest import InterestModel, RoundDraw, TensorLayout
+from penchant.config import TrainingSettings
+from penchant.interest import InterestModel, TensorLayout, round_negatives
 from penchant.rng import stream
 from penchant.simulation.settings import RunSettings, load_settings
 from penchant.simulation.world import build_world
@@ -53,15 +53,11 @@ _ONE_STEP = ("training.adapter_steps=0", "training.local_learning_rate=0.1")
 def _work(settings: RunSettings, vectors: np.ndarray, histories: list[np.ndarray]) -> Work:
     kept: dict[str, Any] = settings.model_dump(mode="json", include={"model", "training", "privacy", "seed"})
     model = InterestModel(vectors, settings.model, seed=settings.seed)
-    drawn = [_drawn(settings.training, settings.model, len(vectors), settings.seed, r) for r in range(ROUNDS)]
-    draws = {name: np.stack([draw[name] for draw in drawn]) for name in drawn[0]}
-    return Work(vectors, histories, TensorLayout.shared(model).read(model), kept, draws)
+    negatives = [_negatives(settings.training, len(vectors), settings.seed, r) for r in range(ROUNDS)]
+    head = TensorLayout.shared(model).read(model)
+    return Work(vectors, histories, head, kept, np.stack(negatives))
 
 
-def _drawn(
-    training: TrainingSettings, model: ModelSettings, n_items: int, seed: int, r: int
-) -> dict[str, np.ndarray]:
+def _negatives(training: TrainingSettings, n_items: int, seed: int, r: int) -> np.ndarray:
     """Round `r` of a benchmark, from 0, is round r + 1 of a run."""
-    draw = RoundDraw.of(training, n_items=n_items, width=model.width, seed=seed, round_=r + 1)
-    names = ("negatives", "item_keep", "state_keep")
-    return {name: getattr(draw, name).numpy() for name in names}
+    return round_negatives(n_items, training.negatives, seed=seed, round_=r + 1).numpy()

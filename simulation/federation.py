@@ -1,23 +1,37 @@
 """Wires a simulated federation: the same ServerApp and strategy as a deployment, on the engine that is asked for."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
-from flwr.app import Context, RecordDict
+import torch
+from flwr.app import Context, Message, RecordDict
 from flwr.serverapp import Grid
 
 from penchant.client.app import ClientPlan, Person, client_app
+from penchant.errors import EnvironmentMissing
 from penchant.interest import InterestModel, TensorLayout
 from penchant.privacy.noise import CryptographicNoise, NoiseSource, ReproducibleNoise
 from penchant.server.app import server_app
-from penchant.simulation.cohort import CohortEngine, chance_of, cohort_app
+from penchant.simulation.absence import Absence, round_of, schedule
+from penchant.simulation.cohort import CohortEngine, cohort_app
 from penchant.simulation.grid import LocalGrid
+from penchant.simulation.ray_crew import RayCrew
 from penchant.simulation.roster import HostedPeople, PeopleAsNodes, node_of, person_of
-from penchant.simulation.settings import EngineName, RunSettings
+from penchant.simulation.settings import Device, EngineName, RunSettings
+from penchant.simulation.shard import Crew, ShardTrainer, chance_of
 from penchant.simulation.stores import StackedStores
 from penchant.simulation.world import World
 from penchant.strategies import Guarantee, HeadState, InterestStrategy, Journal, Roster
 from penchant.strategies.resolution import resolved
 from penchant.types import Unit
+
+
+def device_of(wanted: Device) -> str:
+    """Raises: EnvironmentMissing for cuda where PyTorch finds no GPU."""
+    there = torch.cuda.is_available()
+    if wanted is Device.CUDA and not there:
+        raise EnvironmentMissing("device cuda: PyTorch finds no GPU; leave out --device, or say --device cpu")
+    return "cuda" if there and wanted is not Device.CPU else "cpu"
 
 
 def resolve_guarantee(settings: RunSettings, n_people: int) -> Guarantee:
@@ -86,11 +100,10 @@ class Federation:
         )
 
     def _grid(self) -> tuple[LocalGrid, Roster]:
-        if self.settings.engine is EngineName.CLIENT:
+        if self.settings.engine is EngineName.FLOWER:
             people = PeopleAsNodes(self.world.n_people)
-            return LocalGrid(
-                client_app(self._plan(), self._person), [node_of(p) for p in people.people()]
-            ), people
+            app, nodes = client_app(self._plan(), self._person), [node_of(p) for p in people.people()]
+            return LocalGrid(app, nodes, absent=self._is_away), people
         hosted = HostedPeople(self.world.n_people)
         return LocalGrid(
             cohort_app(self._plan(), self._engine()), list(hosted.nodes(hosted.people()))
@@ -98,8 +111,30 @@ class Federation:
 
     def _engine(self) -> CohortEngine:
         return CohortEngine(
-            self._plan(), self.world.histories, self.stores, lambda round_: self.noise("clients", round_)
+            self._plan(),
+            self.world.histories,
+            self.stores,
+            lambda round_: self.noise("clients", round_),
+            crew=self._crew,
+            absent=self._absence,
         )
+
+    @cached_property
+    def _crew(self) -> Crew:
+        settings, histories = self.settings, self.world.histories
+        device = device_of(settings.device)
+        if settings.engine is EngineName.RAY:
+            return RayCrew(self._plan(), histories, workers=settings.workers, device=device)
+        return ShardTrainer(self._plan(), histories, device=device)
+
+    @property
+    def _absence(self) -> Absence:
+        settings = self.settings
+        return schedule(settings.dropout, n_people=self.world.n_people, seed=settings.seed)
+
+    def _is_away(self, message: Message) -> bool:
+        """Where each person is a node."""
+        return person_of(message.metadata.dst_node_id) in self._absence(round_of(message))
 
     def _person(self, context: Context) -> Person:
         person = person_of(context.node_id)

@@ -1,7 +1,7 @@
 """Flower's Grid in this process: a ServerApp talks to ClientApps without Ray, sockets or copies of updates."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
@@ -19,8 +19,12 @@ class LocalGrid(Grid):
     The seam for engines: a node may be one person, or host a whole cohort, as its ClientApp decides.
     """
 
-    def __init__(self, app: ClientApp, node_ids: Sequence[int]) -> None:
+    def __init__(
+        self, app: ClientApp, node_ids: Sequence[int], *, absent: Callable[[Message], bool] = lambda _: False
+    ) -> None:
+        """absent: whether the node that a message is for is away, and leaves it without a reply."""
         self._app = app
+        self._absent = absent
         self._run = Run.create_empty(run_id=_RUN_ID)
         self._contexts = {node: _context(node) for node in node_ids}
         self._waiting: dict[str, Message] = {}
@@ -63,7 +67,7 @@ class LocalGrid(Grid):
         """Train on demand, one node after the other, in the order asked for."""
         for message_id in message_ids:
             message = self._waiting.pop(message_id, None)
-            if message is not None:
+            if message is not None and not self._absent(message):
                 yield self._app(message, self._contexts[message.metadata.dst_node_id])
 
     def send_and_receive(

@@ -7,7 +7,7 @@ from torch.func import functional_call, grad, vmap
 from penchant.client.app import ClientPlan
 from penchant.interest import HistoryLoss, Kept
 from penchant.privacy.clip import clip
-from penchant.simulation.closed_form import ProjectedCatalogue, Tensors
+from penchant.simulation.projection import ProjectedCatalogue, Tensors
 from penchant.types import Unit
 
 _CLIENTS_AT_ONCE = 24
@@ -24,8 +24,9 @@ def updates_of_many_steps(
         left = None if kept is None else Kept(kept.events[part], kept.states[part])
         updates = _updates(plan, catalogue, events[part], lengths[part], left)
         if plan.guarantee.unit is Unit.USER:
-            updates = torch.from_numpy(clip(updates.numpy(), bound=plan.guarantee.clip_bound).values.copy())
-        total += updates.double().sum(0)
+            clipped = clip(updates.cpu().numpy(), bound=plan.guarantee.clip_bound)
+            updates = torch.from_numpy(clipped.values.copy())
+        total += updates.double().sum(0).cpu()
     return total
 
 
@@ -33,9 +34,12 @@ def _updates(
     plan: ClientPlan, catalogue: ProjectedCatalogue, events: Tensor, lengths: Tensor, kept: Kept | None
 ) -> Tensor:
     loss = HistoryLoss(plan.model)
+    fixed = {f"model.{name}": values.detach() for name, values in plan.model.named_parameters()}
+    fixed = {name: values.to(catalogue.device) for name, values in fixed.items()}
 
     def loss_of_person(weights: Tensors, history: Tensor, length: Tensor, left: Kept | None) -> Tensor:
-        named = {f"model.{name}": values for name, values in weights.items()}
+        named = fixed | {f"model.{name}": values for name, values in weights.items()}
+        named["model.item_vectors"] = catalogue.vectors
         left = None if left is None else Kept(left.events[None], left.states[None])
         result: Tensor = functional_call(
             loss, named, (history[None], length[None], catalogue.negatives, left)

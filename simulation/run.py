@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
 from safetensors.numpy import load_file, save
@@ -155,7 +156,9 @@ def _finish(run: RunDirectory, federation: Federation, state: HeadState) -> None
         max_history=settings.training.max_history,
         seed=settings.seed,
     )
-    write_atomically(run.personal / "adapters.safetensors", save({"adapters": adapters}))
+    write_atomically(
+        run.personal / "adapters.safetensors", save({"adapters": np.ascontiguousarray(adapters)})
+    )
     write_atomically(run.shared_path, save(federation.layout.unflatten(state.head)))
     world.items.basis.save(run.basis_path)
     write_json(run.evaluation_path, accuracy)

@@ -25,7 +25,16 @@ class EngineName(StrEnum):
     """What trains the clients of a simulation."""
 
     COHORT = "cohort"
-    CLIENT = "client"
+    FLOWER = "flower"
+    RAY = "ray"
+
+
+class Device(StrEnum):
+    """Where a cohort's tensors live."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 class HoldOutSettings(Settings):
@@ -48,7 +57,17 @@ class RunSettings(Settings):
     """Decides initial weights, negatives and simulated cohorts. Never the noise, unless that is to be reproducible."""
 
     engine: EngineName = EngineName.COHORT
-    """cohort (all clients of a round as stacked tensors) or client (one ClientApp each, as on a device)."""
+    """cohort (all clients of a round as stacked tensors), flower (one Flower ClientApp each, as on a device) or ray
+    (shards of a cohort on Ray workers)."""
+
+    workers: int = Field(default=2, ge=1)
+    """Ray workers, where the engine is ray."""
+
+    device: Device = Device.AUTO
+    """auto (a GPU where there is one), cpu or cuda: where the engines cohort and ray compute."""
+
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Chance of a client to be away from a round, by a seeded schedule that is the same on every engine."""
 
     evaluate_every: int = Field(default=5, ge=0)
     """Rounds between two looks at the validation items (simulation only); 0 looks once, at the end."""

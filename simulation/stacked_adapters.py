@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from penchant.client.app import ClientPlan
-from penchant.interest.loss import own_targets, softmax_loss
-from penchant.simulation.closed_form import ProjectedCatalogue
+from penchant.interest.loss import softmax_loss
+from penchant.simulation.projection import ProjectedCatalogue
 from penchant.types import F32
 
 
@@ -22,9 +22,9 @@ def train_stacked_adapters(
     layout, training = plan.personal, plan.training
     items, targets = events[:, :-1], events[:, 1:]
     states = catalogue.states(items)
-    excluded = own_targets(targets, counted, catalogue.negatives, n_items=catalogue.model.n_items)
+    excluded = catalogue.excluded(targets, counted)
     weight = counted / counted.sum(1, keepdim=True).clamp(min=1)
-    flat = torch.from_numpy(adapters)
+    flat = torch.from_numpy(adapters).to(catalogue.device)
     for _ in range(steps):
         flat = flat.detach().requires_grad_()
         own = layout.unstack(flat)
@@ -34,7 +34,7 @@ def train_stacked_adapters(
         flat = flat.detach() - training.adapter_learning_rate * (
             gradient + training.adapter_weight_decay * flat.detach()
         )
-    trained: F32 = flat.detach().numpy()
+    trained: F32 = flat.detach().cpu().numpy()
     return trained
 
 
@@ -42,7 +42,7 @@ def _scores(
     catalogue: ProjectedCatalogue, own: dict[str, Tensor], states: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Scores of targets [n, length] and negatives [n, length, c] through each person's adapter."""
-    negatives, vectors = catalogue.negatives, catalogue.model.item_vectors
+    negatives, vectors = catalogue.negatives, catalogue.vectors
     moved = states + own["personal.user"][:, None]
     low = catalogue.model.personal.residual_scale * (moved @ own["personal.down"])
     right = (moved * catalogue.wishes[targets]).sum(-1) + catalogue.priors[targets]

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,17 @@ class StackedStores:
     """`of(person)` is that person's `ClientStore`. adapters: float32[n_people, n_personal]."""
 
     def __init__(self, initial_adapter: F32, n_people: int) -> None:
-        self.adapters: F32 = np.repeat(initial_adapter[None], n_people, axis=0)
+        self.adapters: F32 = np.broadcast_to(initial_adapter, (n_people, len(initial_adapter)))
         self.charges: list[tuple[Charge, ...]] = [()] * n_people
 
     def of(self, person: int) -> "PersonStore":
         return PersonStore(self, person)
+
+    def keep(self, people: Sequence[int], adapters: F32) -> None:
+        """Remember what some people's adapters have become. Memory for everyone's is taken on first use."""
+        if not self.adapters.flags.writeable:
+            self.adapters = self.adapters.copy()
+        self.adapters[list(people)] = adapters
 
     def charge(self, person: int, noise_multiplier: float) -> None:
         """Add one release, everyone's chunks or whole update taking part, to a person's account for life."""
@@ -28,7 +35,7 @@ class StackedStores:
 
     def save(self, folder: Path, round_: int) -> None:
         """Write the state after a round; the round before stays until the next, and older ones go."""
-        write_atomically(folder / _adapters(round_), save({"adapters": self.adapters}))
+        write_atomically(folder / _adapters(round_), save({"adapters": np.ascontiguousarray(self.adapters)}))
         write_json(
             folder / _charges(round_),
             {"round": round_, "charges": [list(map(list, c)) for c in self.charges]},
@@ -58,7 +65,7 @@ class PersonStore:
         return PersonalState(self._stores.adapters[self._person].copy(), self._stores.charges[self._person])
 
     def save(self, state: PersonalState) -> None:
-        self._stores.adapters[self._person] = state.adapter
+        self._stores.keep([self._person], state.adapter[None])
         self._stores.charges[self._person] = state.charges
 
 

@@ -183,14 +183,17 @@ class InterestStrategy(Strategy):
         return total, admitted, refused, bytes_up
 
     def _admitted(self, reply: Message, answered: set[int], round_: int) -> SummedUpdate:
-        """An update that was asked for, once, of as many people as were asked: how many is not the client's to say."""
+        """An update that was asked for, once, of no more people than were asked: some of a node's may be away.
+
+        How many came changes nothing but the count: the mean is over the expected cohort.
+        """
         node = reply.metadata.src_node_id
         if node not in self._asked:
             raise Refused("an update from a node that was not asked")
         if node in answered:
             raise Refused("a second update from one client in one round")
         update = read_update(self.layout, reply, round_=round_)
-        if update.people != self._asked[node]:
+        if update.people > self._asked[node]:
             raise Refused(f"an update sums {update.people} people where {self._asked[node]} were asked")
         return update
 

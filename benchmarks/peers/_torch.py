@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.work import Work
 from penchant.config import ModelSettings
-from penchant.interest import InterestModel, RoundDraw, TensorLayout
+from penchant.interest import InterestModel, TensorLayout
 
 History = tuple[torch.Tensor, torch.Tensor]
 
@@ -18,9 +18,8 @@ def model_of(work: Work) -> InterestModel:
     return InterestModel(work.vectors, ModelSettings(**work.settings["model"]), seed=work.settings["seed"])
 
 
-def draw_of(work: Work, round_: int) -> RoundDraw:
-    parts = {name: torch.from_numpy(values[round_]) for name, values in work.draws.items()}
-    return RoundDraw(parts["negatives"], parts["item_keep"], parts["state_keep"])
+def negatives_of(work: Work, round_: int) -> torch.Tensor:
+    return torch.from_numpy(work.negatives[round_])
 
 
 def histories_of(work: Work) -> list[History]:

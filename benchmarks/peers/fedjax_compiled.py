@@ -36,7 +36,7 @@ def tensors(flat: np.ndarray) -> dict[str, Any]:
     return {name: jnp.asarray(part.reshape(shape)) for (name, shape), part in parts}
 
 
-def loss(head: dict[str, Any], draw: dict[str, Any], own: Any, length: Any) -> Any:
+def loss(head: dict[str, Any], negatives: Any, own: Any, length: Any) -> Any:
     """As `penchant.interest.HistoryLoss`, for one person."""
 
     def places(items: Any) -> Any:
@@ -45,13 +45,13 @@ def loss(head: dict[str, Any], draw: dict[str, Any], own: Any, length: Any) -> A
             placed = placed + scale * head["residual"][items]
         return placed.reshape(-1, roles, width)
 
-    before, targets, negatives = own[:-1], own[1:], draw["negatives"]
+    targets = own[1:]
     placed, others = places(own), places(negatives)[:, 0]
     log_rate = jax.nn.log_sigmoid(head["rate_logit"]) if "rate_logit" in head else jnp.log(jnp.asarray(rates))
     weights = jnp.exp(log_rate[:, None, None] * jnp.maximum(ages, 0)) * (ages >= 0)
     weights = (weights / jnp.sqrt(weights.sum(-1, keepdims=True))).astype(jnp.float32)
-    remembered = placed[:-1, jnp.asarray(memory_roles)] * draw["item_keep"][before][:, None, None]
-    states = (jnp.einsum("mts,smw->tw", weights, remembered) + head["neutral"]) * draw["state_keep"]
+    remembered = placed[:-1, jnp.asarray(memory_roles)]
+    states = jnp.einsum("mts,smw->tw", weights, remembered) + head["neutral"]
     prior = settings["prior_scale"] * head["prior"][:, 0]
     right = (states * placed[1:, 0]).sum(-1) + prior[targets]
     counted = jnp.arange(len(targets)) < length - 1
@@ -64,13 +64,13 @@ def loss(head: dict[str, Any], draw: dict[str, Any], own: Any, length: Any) -> A
 
 
 def client_init(shared: Any, _: Any) -> Any:
-    return {"head": shared["head"], "draw": shared["draw"]}
+    return {"head": shared["head"], "negatives": shared["negatives"]}
 
 
 def client_step(state: Any, batch: Any) -> Any:
-    slope = jax.grad(loss)(state["head"], state["draw"], batch["events"][0], batch["length"][0])
+    slope = jax.grad(loss)(state["head"], state["negatives"], batch["events"][0], batch["length"][0])
     moved = jax.tree_util.tree_map(lambda w, g: w - work.learning_rate * g, state["head"], slope)
-    return {"head": moved, "draw": state["draw"]}
+    return {"head": moved, "negatives": state["negatives"]}
 
 
 def client_final(shared: Any, state: Any) -> Any:
@@ -90,7 +90,7 @@ clients = [
 for request in talk.requests():
     shared = {
         "head": tensors(request.head),
-        "draw": {name: jnp.asarray(values[request.round]) for name, values in work.draws.items()},
+        "negatives": jnp.asarray(work.negatives[request.round]),
     }
     total = jax.tree_util.tree_map(jnp.zeros_like, shared["head"])
     for _, update in train(shared, clients):

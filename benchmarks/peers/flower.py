@@ -10,7 +10,7 @@ from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 from flwr.simulation import run_simulation
 
-from benchmarks.peers._torch import draw_of, histories_of, model_of
+from benchmarks.peers._torch import histories_of, model_of, negatives_of
 from benchmarks.work import Work
 from penchant.interest import HistoryLoss, TensorLayout
 
@@ -36,7 +36,7 @@ def train(message: Message, context: Context) -> Message:
     parameters = layout.select(model)
     layout.write(model, message.content["arrays"]["head"].numpy())
     events, length = histories[int(context.node_config["partition-id"])]
-    loss = HistoryLoss(model)(events, length, draw_of(work, config["server-round"])).sum()
+    loss = HistoryLoss(model)(events, length, negatives_of(work, config["server-round"])).sum()
     gradients = torch.autograd.grad(loss, parameters)
     with torch.no_grad():
         for parameter, gradient in zip(parameters, gradients, strict=True):

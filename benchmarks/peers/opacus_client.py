@@ -8,7 +8,7 @@ from opacus import PrivacyEngine
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.conversation import Conversation
-from benchmarks.peers._torch import draw_of, flat, model_of
+from benchmarks.peers._torch import flat, model_of, negatives_of
 from penchant.client.chunk_training import disjoint_chunks
 from penchant.interest import ChunkLoss, TensorLayout
 
@@ -19,7 +19,7 @@ model = model_of(work)
 layout = TensorLayout.shared(model)
 chunks = [disjoint_chunks(h, work.settings["training"]["chunk_length"]) for h in work.histories]
 for request in talk.requests():
-    draw = draw_of(work, request.round)
+    negatives = negatives_of(work, request.round)
     total = np.zeros(layout.size)
     for own in chunks:
         layout.write(model, request.head)
@@ -33,7 +33,7 @@ for request in talk.requests():
             poisson_sampling=False,
             loss_reduction="sum",
         )
-        private(data[:][0], draw).sum().backward()
+        private(data[:][0], negatives).sum().backward()
         optimizer.step()
         private.remove_hooks()
         total += flat(model) - request.head

@@ -27,7 +27,7 @@ class Silence:
 class NoJournal:
     """Keeps nothing: what is measured is training."""
 
-    def charge(self, round_: int, event: object) -> None:
+    def charge(self, round_: int, event: object, draw: object) -> None:
         """Nothing is charged: no person is behind the data."""
 
     def persist(self, state: HeadState, summary: object) -> None:
@@ -47,13 +47,13 @@ settings = validated(
     {
         **work.settings,
         "data": "benchmark",
-        "federation": {"rounds": len(work.draws["negatives"]), "sampling": "all"},
+        "federation": {"rounds": len(work.negatives), "sampling": "all"},
         "optimizer": {"name": "fedavg", "learning_rate": 1.0, "momentum": 0.0, "schedule": "constant"},
     },
     source="benchmark",
 )
 world = SimpleNamespace(
-    items=SimpleNamespace(vectors=work.vectors), histories=histories, n_people=len(histories)
+    items=SimpleNamespace(vectors=work.vectors), histories=histories, n_people=len(histories), offered=None
 )
 noisy = True
 
@@ -61,7 +61,7 @@ noisy = True
 class Measured(Federation):
     """A federation whose noise can be turned off, for the comparison of weights."""
 
-    def _noise(self, who: str, round_: int) -> NoiseSource:
+    def noise(self, who: str, round_: int) -> NoiseSource:
         del who, round_
         return CryptographicNoise() if noisy else Silence()
 

@@ -16,7 +16,7 @@ from pfl.metrics import Metrics
 from pfl.model.pytorch import PyTorchModel
 
 from benchmarks.conversation import Conversation
-from benchmarks.peers._torch import draw_of, flat, histories_of, model_of
+from benchmarks.peers._torch import flat, histories_of, model_of, negatives_of
 from penchant.interest import HistoryLoss, TensorLayout
 
 talk = Conversation()
@@ -32,10 +32,10 @@ class Learner(torch.nn.Module):
         self.model = model_of(work)
         self.model.personal.requires_grad_(False)
         self.objective = HistoryLoss(self.model)
-        self.draw = draw_of(work, 0)
+        self.negatives = negatives_of(work, 0)
 
     def loss(self, events: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
-        return self.objective(events, length, self.draw).sum()
+        return self.objective(events, length, self.negatives).sum()
 
     def metrics(self, *_: Any) -> dict[str, Any]:
         return {}
@@ -60,7 +60,7 @@ class Asked(TrainingProcessCallback):
     def _wait(self) -> bool:
         self.request = next(requests, None)
         if self.request is not None:
-            self.learner.draw = draw_of(work, self.request.round)
+            self.learner.negatives = negatives_of(work, self.request.round)
             self.layout.write(self.learner.model, self.request.head)
         return self.request is None
 

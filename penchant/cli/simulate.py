@@ -22,8 +22,10 @@ def simulate(
     ] = None,
     sampling: Annotated[Sampling | None, typer.Option(help="How a cohort is drawn.")] = None,
     engine: Annotated[
-        str | None, typer.Option(help="cohort (stacked, fast) or client (one ClientApp each).")
+        str | None,
+        typer.Option(help="cohort (stacked, fast), flower (one ClientApp each) or ray (shards on workers)."),
     ] = None,
+    device: Annotated[str | None, typer.Option(help="auto (a GPU where there is one), cpu or cuda.")] = None,
     privacy: Annotated[Unit | None, typer.Option(help="What is protected. On unless `none` is said.")] = None,
     noise_at: Annotated[NoiseAt | None, typer.Option(help="Who adds the noise.")] = None,
     epsilon: Annotated[float | None, typer.Option(help="The most to spend; decides the noise.")] = None,
@@ -50,6 +52,7 @@ def simulate(
         "data": data,
         "seed": seed,
         "engine": engine,
+        "device": device,
         "federation.rounds": rounds,
         "federation.cohort": cohort,
         "federation.sampling": sampling or ("fixed" if cohort is not None else None),

@@ -17,7 +17,7 @@ from penchant.strategies import HeadState, RoundSummary
 PEOPLE = 8
 SETTINGS = (
     "privacy.unit=none",
-    "engine=client",
+    "engine=flower",
     "model.width=16",
     "encoder.whiten_rank=48",
     "optimizer.learning_rate=0.05",

@@ -30,7 +30,7 @@ def trained(world: World, *assignments: str, monkeypatch: pytest.MonkeyPatch) ->
     def silent(self: Federation, who: str, round_: int) -> NoiseSource:
         return Silence()
 
-    monkeypatch.setattr(Federation, "_noise", silent)
+    monkeypatch.setattr(Federation, "noise", silent)
     state = federation.train(federation.initial_state(), NoJournal())
     return state.head, federation.stores.adapters, federation.stores.charges
 
@@ -95,6 +95,13 @@ CASES = {
         "optimizer.learning_rate=0.1",
         "model.residual_scale=3",
     ),
+    "user, a third of the clients away": ("privacy.unit=user", "dropout=0.3"),
+    "event at the client, a third away": (
+        "privacy.unit=event",
+        "privacy.noise_at=client",
+        "optimizer.learning_rate=0.1",
+        "dropout=0.3",
+    ),
     "event, head kept": ("privacy.unit=event", "privacy.noise_at=client", "model.learn_head=false"),
 }
 
@@ -107,7 +114,7 @@ def test_stacked_clients_compute_what_each_client_would(
     assignments = (*CASES[case], "federation.rounds=3", "optimizer.schedule=constant")
     world = small_world(people, settings_of(*assignments))
     before = Federation.of(settings_of(*assignments), world).initial_state().head
-    one_by_one = trained(world, *assignments, "engine=client", monkeypatch=monkeypatch)
+    one_by_one = trained(world, *assignments, "engine=flower", monkeypatch=monkeypatch)
     stacked = trained(world, *assignments, "engine=cohort", monkeypatch=monkeypatch)
     assert np.abs(stacked[0] - before).max() > 1e-3, "nothing was learned, so nothing was compared"
     assert np.abs(stacked[0] - one_by_one[0]).max() < 1e-5

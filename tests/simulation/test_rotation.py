@@ -63,7 +63,7 @@ def test_everybodys_rounds_lie_equally_far_apart_whoever_else_is_there() -> None
     assert all(np.diff(turns).tolist() == [4] for turns in rounds.values())
 
 
-@pytest.mark.parametrize("engine", ["cohort", "client"])
+@pytest.mark.parametrize("engine", ["cohort", "flower"])
 def test_a_run_with_correlated_noise_pays_for_its_turns_alone_and_an_audit_agrees(
     shop: Path, tmp_path: Path, engine: str
 ) -> None:
