@@ -89,7 +89,7 @@ class ProjectedCatalogue:
 
     def remembered(self, items: Tensor, kept: Kept | None = None) -> Tensor:
         """What the memories take in: float32[n, length, memories, width]."""
-        places = embedding(items, self.memories.flatten(1)).unflatten(2, self.memories.shape[1:])
+        places: Tensor = embedding(items, self.memories.flatten(1)).unflatten(2, self.memories.shape[1:])
         return places if kept is None else places * kept.events[..., None, None]
 
     def states(self, items: Tensor, kept: Kept | None = None) -> Tensor:
