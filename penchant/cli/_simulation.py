@@ -23,14 +23,12 @@ def run_with_progress(settings: RunSettings, out: Path, *, resume: bool, output:
             measuring=lambda: output.say("Training is done; measuring on the held-out items."),
         )
         run = simulate(settings, out, resume=resume, watch=watch)
-    write_report(run)
-    return summary(run)
+    return summary(run, write_report(run)["privacy"])
 
 
-def summary(run: RunDirectory) -> dict[str, Any]:
-    """Accuracy, privacy and cost of a finished run."""
+def summary(run: RunDirectory, spent: dict[str, Any]) -> dict[str, Any]:
+    """Accuracy, privacy and cost of a finished run. spent: the report's privacy, with all that was released."""
     settings, accuracy = run.read_settings(), read_json(run.evaluation_path)
-    last = run.read_metrics()[-1]
     return {
         "run": str(run.root),
         "report": str(run.report_html_path),
@@ -38,8 +36,8 @@ def summary(run: RunDirectory) -> dict[str, Any]:
         "baselines": accuracy["baselines"],
         "privacy": {
             **settings["privacy"],
-            "epsilon": last["epsilon"],
-            "epsilon_unamplified": last["epsilon_unamplified"],
+            "epsilon": spent["epsilon"],
+            "epsilon_unamplified": spent["epsilon_unamplified"],
         },
         "cost": settings["cost"],
     }
