@@ -6,7 +6,7 @@ EVERYTHING := '.[baselines,client,dev,ray,server]'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bench test lint types contracts wheel-check clean
+.PHONY: help demo bench test lint types contracts wheel-check proto clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ contracts: .venv/developer ## Check that imports point one way and stay outside 
 
 wheel-check: .venv/developer ## Build the wheel, install it alone elsewhere, simulate with it
 	.ci/wheel-check
+
+proto: .venv/developer ## Make the agent's modules from its .proto file
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. penchant/client/agent_v1/agent.proto
 
 clean: ## Remove the environment, builds and caches (runs stay)
 	rm -rf .venv benchmarks/.environments build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

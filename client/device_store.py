@@ -44,6 +44,7 @@ class JournalEntry:
 class DeviceStore:
     """Every method is durable when it returns, and sees what other processes have written.
 
+    erased: whether `erase` has been called; nothing else can be called then.
     What anybody can read in the file without the key: how many events and records there are, and their lengths.
     """
 
@@ -52,6 +53,7 @@ class DeviceStore:
         self._connection = connection
         self._sealer = sealer
         self._lock = threading.RLock()
+        self.erased = False
         self._cached: tuple[tuple[int, int], list[StoredEvent]] | None = None
 
     @classmethod
@@ -189,6 +191,11 @@ class DeviceStore:
         whose, _, values = (self._read("adapter") or b"").partition(b"\n")
         return np.frombuffer(values, "<f4").copy() if whose == belongs_to.encode() else None
 
+    def any_adapter(self) -> list[float]:
+        """What was learned about the person, of whatever model; empty where nothing was."""
+        values = (self._read("adapter") or b"").partition(b"\n")[2]
+        return [float(value) for value in np.frombuffer(values, "<f4")]
+
     def keep_adapter(self, adapter: F32, *, belongs_to: str) -> None:
         values = np.ascontiguousarray(adapter, "<f4").tobytes()
         self._write({"adapter": belongs_to.encode() + b"\n" + values})
@@ -219,6 +226,7 @@ class DeviceStore:
                 _clear(self._connection)
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
+            self.erased = True
         for suffix in ("-wal", "-shm", ""):
             (self.home / f"{FILE}{suffix}").unlink(missing_ok=True)
 

@@ -1,6 +1,5 @@
 """Why an item is on a list: the parts of its score, against those of a usual item. Nothing is made up afterwards."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +12,7 @@ EVERYONE: Final = "liked by many"
 TASTE: Final = "fits your taste as this device has learned it"
 _USUAL: Final = 256
 _SHOWN: Final = 3
+_LEAST: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Reason:
 
 
 def reasons(scorer: Scorer, history: I32, items: I32, *, adapter: F32 | None) -> list[tuple[Reason, ...]]:
-    """For each of `items` (int32[n]) the parts that speak for it, the strongest first, at most three.
+    """For each of `items` (int32[n]) what speaks for it, the strongest first; at most three parts, each at least 0.5%.
 
     A score means something only beside other scores: a part counts by how much it exceeds its mean over a usual item,
     the catalogue or 256 items spread evenly over it. Events on one item count together, as the latest of them.
@@ -53,5 +53,5 @@ def _strongest(excess: F32, latest: I32, offset: int) -> tuple[Reason, ...]:
         summed[about] = summed.get(about, 0.0) + float(excess[place])
     speaking = {about: value for about, value in summed.items() if value > 0}
     total = sum(speaking.values())
-    ordered: Sequence[tuple[str, int | None]] = sorted(speaking, key=lambda about: -speaking[about])
-    return tuple(Reason(what, speaking[what, event] / total, event) for what, event in ordered[:_SHOWN])
+    ordered = sorted(((value / total, about) for about, value in speaking.items()), key=lambda one: -one[0])
+    return tuple(Reason(what, share, event) for share, (what, event) in ordered[:_SHOWN] if share >= _LEAST)

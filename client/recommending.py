@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
 from penchant.client.device_store import DeviceStore, StoredEvent
+from penchant.client.interests import Interest, interests
 from penchant.client.model_file import FILE, up_to_date
 from penchant.client.preferences import Preferences
 from penchant.client.reasons import Reason, reasons
@@ -59,9 +61,9 @@ class Recommender:
         self._store, self._scorer = store, scorer
 
     @classmethod
-    def of(cls, store: DeviceStore) -> "Recommender":
-        """Raises: BadInput where the device has no model yet."""
-        scorer = up_to_date(store.home)
+    def of(cls, store: DeviceStore, *, apart: bool = False) -> "Recommender":
+        """apart: as in `up_to_date`.  Raises: BadInput where the device has no model yet."""
+        scorer = up_to_date(store.home, apart=apart)
         if scorer is None:
             path = store.home / FILE
             raise BadInput(f"{store.home}: no model yet; enroll the device, or put an exported one at {path}")
@@ -70,6 +72,11 @@ class Recommender:
     @property
     def items(self) -> Items:
         return self._scorer.items
+
+    @property
+    def origin(self) -> str:
+        """What the model was made from."""
+        return self._scorer.origin
 
     def suggest(self, k: int) -> list[Suggestion]:
         """The k best items that the person has not met and wants to see."""
@@ -89,6 +96,18 @@ class Recommender:
         (line,) = self._explained(asked, scores, history, adapter)
         place = 1 + int((scores > scores[asked[0]]).sum())
         return Suggestion(place, line.item_id, line.title, line.categories, line.score, line.why)
+
+    def interests(self) -> list[Interest]:
+        """Categories of the catalogue, the most wished for first; empty where nothing was recorded that counts."""
+        history, adapter = self._person()
+        if len(history) == 0:
+            return []
+        return interests(self.items, self._scorer.scores(history, adapter=adapter) - self._liked_by_all)
+
+    @cached_property
+    def _liked_by_all(self) -> F32:
+        every = np.arange(len(self.items), dtype=np.int32)
+        return self._scorer.parts(np.zeros(0, np.int32), every).everyone
 
     def _person(self) -> tuple[I32, F32 | None]:
         adapter = self._store.adapter(belongs_to=self._scorer.belongs_to)

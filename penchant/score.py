@@ -76,7 +76,8 @@ class Scorer:
         except Exception as error:  # ONNX Runtime raises types of its own, without a common base
             raise BadInput(f"{source}: not an exported model ({error})") from error
         self.max_history = int(told["max_history"])
-        self.origin, self.belongs_to = told["origin"], told["belongs_to"]
+        self.origin: str = told["origin"]
+        self.belongs_to: str = told["belongs_to"]
         items = json.loads(told["items"])
         self.items = Items(
             tuple(items["ids"]), tuple(items["titles"]), tuple(map(tuple, items["categories"]))

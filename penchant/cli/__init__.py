@@ -5,6 +5,8 @@ from penchant.cli import (  # noqa: F401 - importing a command's module adds it 
     _main,
     audit,
     baselines,
+    client_agent,
+    client_choices,
     client_init,
     client_recommend,
     client_record,

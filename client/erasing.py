@@ -1,0 +1,40 @@
+"""Forget everything: the device's folder is emptied of all but what was spent."""
+
+import shutil
+
+from penchant.client.account import FILE, read_account, totals
+from penchant.client.device_store import DeviceStore
+
+
+def erase(store: DeviceStore) -> list[str]:
+    """Withdraw, destroy the store's key, and remove every file but the account. Returns what cannot be undone.
+
+    A training that is on stops, for consent is looked up again before anything leaves.
+    """
+    store.set_consent(False)
+    home = store.home
+    store.erase()
+    for path in home.iterdir():
+        if path.name == FILE:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    return cannot_be_undone(sum(totals(read_account(home / FILE)).values()))
+
+
+def cannot_be_undone(releases: int) -> list[str]:
+    """releases: updates that have left this device."""
+    sent = (
+        f"{releases} updates left this device. They are part of heads that others have, and cannot be taken back; "
+        "what they can tell about you is bounded by the epsilon that was spent."
+        if releases
+        else "No update is on this device's account."
+    )
+    return [
+        sent,
+        "That budget stays spent: enrolling again in this folder goes on from it.",
+        "Copies that a backup made are not reached, nor a key file, passphrase or keyring outside this folder.",
+        "The server's owner still knows that this device was enrolled; ask them to revoke its key.",
+    ]
