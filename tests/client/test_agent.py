@@ -124,7 +124,7 @@ def test_an_app_records_asks_explains_and_erases(agent: Running, invitation: Inv
 def refused(call: Callable[[], Any], status: str) -> None:
     with pytest.raises(grpc.RpcError) as error:
         call()
-    assert error.value.code().name == status  # type: ignore[attr-defined]
+    assert error.value.code().name == status
 
 
 def test_nobody_gets_in_without_the_token_and_bad_requests_are_told(
