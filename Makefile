@@ -6,7 +6,7 @@ EVERYTHING := '.[baselines,client,dev,ray,server]'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bench test lint types contracts wheel-check proto clean
+.PHONY: help demo deploy-demo bench test lint types contracts wheel-check proto clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(DEMO:%=runs/demo-%/shared.safetensors) ## Run three small federations on
 runs/demo-%/shared.safetensors: recipes/movielens-100k-%.toml | .venv/movielens-100k
 	$(BIN)/penchant simulate $< --out runs/demo-$* $$(test ! -f runs/demo-$*/run.json || echo --resume)
 	@touch $@
+
+deploy-demo: .venv/deployer .venv/movielens-100k ## Run a server and three clients over TLS as separate processes, and audit them
+	$(BIN)/python .ci/deploy-demo
 
 bench: .venv/user .venv/movielens-1m ## Measure Penchant beside its peers, each in an environment of its own
 	$(BIN)/python -m benchmarks
@@ -52,9 +55,13 @@ clean: ## Remove the environment, builds and caches (runs stay)
 	$(call install,.)
 	touch $@
 
+.venv/deployer: pyproject.toml constraints.txt
+	$(call install,'.[client,server]')
+	touch .venv/user $@
+
 .venv/developer: pyproject.toml constraints.txt
 	$(call install,$(EVERYTHING))
-	touch .venv/user $@
+	touch .venv/user .venv/deployer $@
 
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

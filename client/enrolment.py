@@ -96,6 +96,13 @@ class Enrolment:
         told = {"round": str(head.round), "final": str(head.final)}
         write_atomically(self.head_path, save(layout.unflatten(head.values), metadata=told))
 
+    def head_told(self) -> dict[str, str] | None:
+        """What the head received last says of itself: its round, and whether it is final."""
+        if not self.head_path.is_file():
+            return None
+        with safe_open(self.head_path, "numpy") as file:
+            return dict(file.metadata())
+
     def head(self, layout: TensorLayout) -> Head | None:
         """The head received last; None before the first. Raises: BadInput for a damaged file."""
         if not self.head_path.is_file():

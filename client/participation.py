@@ -1,5 +1,6 @@
 """The device's side of a round: consent, the own account, training, and what is kept of it."""
 
+import hashlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -65,6 +66,9 @@ class Participant:
     ) -> None:
         """told: what happened in which round, for the device's own log."""
         self._plan, self._device, self._enrolment, self._told = plan, device, enrolment, told
+        self._charged = b""
+        self.finished = False
+        """Whether the final head came while this process ran."""
 
     def app(self) -> ClientApp:
         app = ClientApp()
@@ -92,24 +96,34 @@ class Participant:
     def _train(self, request: TrainRequest) -> RecordDict:
         self._check_consent()
         self._keep(request, final=False)
-        self._charge_for_the_server()
-        person = Person(self._device.history(), self._device, lambda round_: CryptographicNoise())
+        history = self._device.history()
+        self._charge_for_the_server(request, history)
+        person = Person(history, self._device, lambda round_: CryptographicNoise())
         update = answer(self._plan, person, request)
         self._check_consent()
         self._told("sent an update", request.round)
         return update_content(self._plan.shared, SummedUpdate(request.round, update))
 
-    def _charge_for_the_server(self) -> None:
+    def _charge_for_the_server(self, request: TrainRequest, history: I32) -> None:
         """Where the server adds the noise, the device still accounts for what it gives. Never refunded.
 
+        A server that crashed asks again for the same round, with the same head: the same history gives the same update,
+        which tells nothing new and costs nothing. Anything else is a release of its own.
         Raises: BudgetExceeded, and nothing was trained.
         """
-        guarantee = self._plan.guarantee
-        if not guarantee.server_noise:
+        guarantee, asked = self._plan.guarantee, _digest(request, history)
+        if not guarantee.server_noise or (asked == self._charged and self._repeats):
             return
         state = self._device.load()
         admit_charge(state.charges, guarantee, epsilon_limit=self._plan.epsilon_limit, delta=self._plan.delta)
         self._device.save(PersonalState(state.adapter, charged(state.charges, guarantee.noise_multiplier)))
+        self._charged = asked
+
+    @property
+    def _repeats(self) -> bool:
+        """Whether training twice on the same gives the same."""
+        training = self._plan.training
+        return training.event_dropout == training.state_dropout == 0
 
     def _take_final_head(self, request: TrainRequest) -> RecordDict:
         """Keep the last head and train the own adapter on it. Nothing that was learned leaves."""
@@ -118,6 +132,7 @@ class Participant:
         again = before is not None and before.final and before.round == request.round
         if not again and self._device.consents():
             self._personalise(request)
+        self.finished = True
         self._told("took the final head", request.round)
         return RecordDict({"config": ConfigRecord({"round": request.round})})
 
@@ -145,6 +160,13 @@ class Participant:
     def _check_consent(self) -> None:
         if not self._device.consents():
             raise _NoConsent
+
+
+def _digest(request: TrainRequest, history: I32) -> bytes:
+    asked = hashlib.sha256(f"{request.round}".encode())
+    asked.update(request.head.tobytes())
+    asked.update(history.tobytes())
+    return asked.digest()
 
 
 class _NoConsent(PenchantError):

@@ -10,12 +10,15 @@ import httpx
 from penchant.client.conditions import Conditions, Machine, unmet
 from penchant.client.enrolment import Enrolment
 from penchant.client.participation import Device, Participant
+from penchant.client.probe import CONNECTION
 from penchant.client.supernode import SuperNode
 from penchant.client.worker import Worker
 from penchant.rundir import write_json
 
 _LOOK_SECONDS: Final = 5.0
 _IDLE_SECONDS: Final = 0.5
+_SEND_SECONDS: Final = 4.0
+"""What the SuperNode needs to pass on the last reply: it looks for one every half second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,15 @@ class Taker:
         self._looked = -_LOOK_SECONDS
         self._doubts: list[str] = []
         self._told: dict[str, Any] = {}
+        self._told_at = 0.0
 
     def stay(self, stay: Stay, *, final: Callable[[], bool]) -> None:
         """final: whether the final head is here. Ends every process that it started."""
         try:
             while not stay.told_to_stop() and not (stay.until_final and final()):
                 self._step()
+            if self._node.running and not stay.told_to_stop():
+                time.sleep(_SEND_SECONDS)
         finally:
             self._leave()
             self._tell("stopped")
@@ -97,6 +103,6 @@ class Taker:
 
     def _tell(self, phase: str, **facts: Any) -> None:
         told = {"phase": phase, **facts}
-        if told != self._told:
-            self._told = told
-            write_json(self._enrolment.home / "connection.json", told)
+        if told != self._told or time.monotonic() - self._told_at > _LOOK_SECONDS:
+            self._told, self._told_at = told, time.monotonic()
+            write_json(self._enrolment.home / CONNECTION, told)

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,16 +110,18 @@ class Deployment:
         return read_json(self._state_path) if self._state_path.is_file() else {}
 
     @contextmanager
-    def served(self) -> Iterator[None]:
-        """Be the one process that serves this deployment. Raises: BadInput where another one does."""
+    def served(self, *, patience: float = 0.0) -> Iterator[None]:
+        """Be the one process that serves this deployment. patience: seconds to wait for one that is about to end.
+
+        Raises: BadInput where another one does.
+        """
         handle = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise BadInput(
-                    f"{self.root}: is being served already; `penchant server stop` ends that"
-                ) from error
+            until = time.monotonic() + patience
+            while not _locked(handle):
+                if time.monotonic() >= until:
+                    raise BadInput(f"{self.root}: is being served already; `penchant server stop` ends that")
+                time.sleep(0.1)
             yield
         finally:
             os.close(handle)
@@ -130,6 +133,14 @@ class Deployment:
                 return False
         except BadInput:
             return True
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_secret(path: Path, content: bytes) -> None:

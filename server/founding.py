@@ -10,7 +10,7 @@ import tomli_w
 
 from penchant.cache import cache_folder
 from penchant.catalogue import Catalogue
-from penchant.encoders import item_vectors
+from penchant.encoders import ItemVectors, item_vectors
 from penchant.errors import BadInput
 from penchant.privacy.keys import SigningKey
 from penchant.rundir import write_atomically
@@ -36,15 +36,24 @@ def found(
     passphrase: encrypts the authority's key and the ledger's.  encoding: told of items encoded.
     Raises: BadInput where a deployment is there already, or a setting cannot be met.
     """
+    _check_empty(root)
+    terms_of(settings)  # what cannot be met is said before the catalogue is read
+    items = item_vectors(catalogue, settings.encoder, cache=cache_folder() / "vectors", progress=encoding)
+    return establish(root, settings, catalogue, items, passphrase=passphrase)
+
+
+def establish(
+    root: Path, settings: DeploymentSettings, catalogue: Catalogue, items: ItemVectors, *, passphrase: str
+) -> Deployment:
+    """As `found`, for item vectors that are there already."""
+    _check_empty(root)
     if len(passphrase) < _LEAST_PASSPHRASE:
         raise BadInput(
             f"a passphrase of {_LEAST_PASSPHRASE} or more characters is needed: it encrypts the keys"
         )
-    if root.exists() and any(root.iterdir()):
-        raise BadInput(f"{root}: not empty; choose another folder for the deployment")
     deployment = Deployment(root)
     try:
-        _write(deployment, settings, catalogue, passphrase, encoding)
+        _write(deployment, settings, catalogue, items, passphrase)
     except BaseException:
         shutil.rmtree(root, ignore_errors=True)
         raise
@@ -81,15 +90,19 @@ def terms_of(settings: DeploymentSettings) -> Terms:
     )
 
 
+def _check_empty(root: Path) -> None:
+    if root.exists() and any(root.iterdir()):
+        raise BadInput(f"{root}: not empty; choose another folder for the deployment")
+
+
 def _write(
     deployment: Deployment,
     settings: DeploymentSettings,
     catalogue: Catalogue,
+    items: ItemVectors,
     passphrase: str,
-    encoding: Callable[[int], None],
 ) -> None:
     terms = terms_of(settings)
-    items = item_vectors(catalogue, settings.encoder, cache=cache_folder() / "vectors", progress=encoding)
     authority = Authority.new(settings.server.name)
     deployment.root.mkdir(parents=True, exist_ok=True)
     deployment.root.chmod(0o700)

@@ -162,6 +162,8 @@ def fleet(deployment: Deployment, run_id: int) -> Iterator[tuple[FleetGrid, Cont
 
 def _claimed(deployment: Deployment, run_id: int) -> str:
     """The token with which this process may run the rounds of `run_id`."""
+    retry = make_simple_http_retry_invoker()
+    retry.max_time = _ACQUIRE_SECONDS
     client = RuntimeHttpClient.from_server_address(
         local_address(deployment),
         False,
@@ -174,7 +176,7 @@ def _claimed(deployment: Deployment, run_id: int) -> str:
                 protected_methods=("/flwr.proto.Runtime/AcquireTask",),
             ),
         ],
-        retry_invoker=make_simple_http_retry_invoker(),
+        retry_invoker=retry,
     )
     try:
         until = time.monotonic() + _ACQUIRE_SECONDS

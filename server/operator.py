@@ -1,5 +1,6 @@
 """The owner's commands to a running SuperLink: who belongs to the federation, and which run is on."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from penchant.server.deployment import Deployment
 from penchant.server.gate import TOKEN_HEADER
 from penchant.server.superlink import answers, local_address, superlink
 
+_START_SECONDS: Final = 180.0
 _APPLICATION: Final = {
     "pyproject.toml": b"""\
 [project]
@@ -129,10 +131,15 @@ def operator(deployment: Deployment) -> Iterator[Operator]:
 @contextmanager
 def reachable(deployment: Deployment) -> Iterator[Operator]:
     """The running SuperLink, or one that is started for the length of the block."""
-    if answers(deployment):
-        with operator(deployment) as running:
-            yield running
-        return
+    until = time.monotonic() + _START_SECONDS
+    while deployment.is_served():
+        if answers(deployment):
+            with operator(deployment) as running:
+                yield running
+            return
+        if time.monotonic() > until:
+            raise EnvironmentMissing(f"{deployment.root}: the server does not answer; see superlink.log")
+        time.sleep(0.2)  # it is on its way up
     with deployment.served(), superlink(deployment), operator(deployment) as brief:
         yield brief
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
+import httpx
 from flwr.app import Context, Message, MessageType
 from flwr.serverapp import Grid
 from safetensors.numpy import save
 
-from penchant.errors import BadInput, BudgetExceeded, PenchantError
+from penchant.errors import BadInput, BudgetExceeded, EnvironmentMissing, PenchantError
 from penchant.interest import InterestModel, TensorLayout
 from penchant.privacy.custody import open_run_ledger
 from penchant.privacy.ledger import Budget
@@ -33,6 +34,9 @@ from penchant.strategies.invitation import Invitation
 from penchant.strategies.record import code, cost, model_record, now, privacy_record, versions
 from penchant.strategies.wire import TrainRequest, request_content
 from penchant.types import Unit
+
+STOPPED: Final = "stopped"
+_BRIEF_SECONDS: Final = 60.0
 
 
 class Interrupted(PenchantError):
@@ -62,16 +66,25 @@ def serve(deployment: Deployment, *, passphrase: str | None, watch: Watch | None
     logging.getLogger("flwr").setLevel(logging.WARNING)
     with ExitStack() as stack:
         stack.enter_context(_told_to_stop())
-        stack.enter_context(deployment.served())
+        enrolling = (
+            deployment.told().get("phase", STOPPED) == STOPPED
+        )  # if somebody holds it, then only briefly
+        stack.enter_context(deployment.served(patience=_BRIEF_SECONDS if enrolling else 0.0))
         telemetry = stack.enter_context(watched(settings.server, deployment.root / "server.log"))
-        stack.callback(deployment.tell, phase="stopped")
+        stack.callback(deployment.tell, phase=STOPPED)
         service = _Service(deployment, settings, invitation, telemetry, watch)
         service.phase("starting")
         stack.enter_context(superlink(deployment))
         owner = stack.enter_context(operator(deployment))
         journal = stack.enter_context(service.journal(passphrase))
         grid, context = stack.enter_context(fleet(deployment, owner.start_run()))
-        return service.run(grid, context, journal)
+        try:
+            return service.run(grid, context, journal)
+        except httpx.HTTPError as error:
+            raise EnvironmentMissing(
+                f"the SuperLink does not answer any more ({type(error).__name__}); see {deployment.log_path}. "
+                "`penchant server up` goes on from the last round that was released"
+            ) from error
 
 
 class _Service:

@@ -6,6 +6,7 @@ installed package. Nothing that is pushed over the network is ever executed.
 
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -16,12 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.request import Request, urlopen
 
-from penchant.errors import EnvironmentMissing
+from penchant.errors import BadInput, EnvironmentMissing
+from penchant.server.authority import days_left
 from penchant.server.deployment import Deployment
 from penchant.server.gate import TOKEN_HEADER
 
-_START_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 15.0
+_START_SECONDS: Final = 120.0
+_STOP_SECONDS: Final = 20.0
 QUIET: Final = {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1", "FLWR_LOG_LEVEL": "WARNING"}
 """Environment for everything of Flower: nothing is reported to anybody."""
 
@@ -35,7 +37,16 @@ def local_address(deployment: Deployment) -> str:
 
 @contextmanager
 def superlink(deployment: Deployment) -> Iterator["subprocess.Popen[bytes]"]:
-    """A SuperLink that answers, and is gone afterwards, however the block ends."""
+    """A SuperLink that answers, and is gone afterwards, however the block ends.
+
+    Raises: BadInput where its certificate has ended; EnvironmentMissing where it does not come up.
+    """
+    if days_left((deployment.tls / "server.pem").read_bytes()) <= 0:
+        raise BadInput(
+            f"{deployment.tls / 'server.pem'}: the certificate has ended, no client would accept it; "
+            f"`penchant server renew {deployment.root}` issues another"
+        )
+    _wait_until_free(deployment)
     with deployment.log_path.open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "penchant.server.superlink_process", json.dumps(_process(deployment))],
@@ -77,6 +88,33 @@ def answers(deployment: Deployment) -> bool:
     )
     with suppress(OSError), urlopen(request, context=context, timeout=5) as reply:
         return bool(reply.status == 200)
+    return False
+
+
+def _wait_until_free(deployment: Deployment) -> None:
+    """A killed server leaves a SuperLink that needs a moment to notice, and would answer in the new one's place.
+
+    Raises: EnvironmentMissing where somebody else keeps the port.
+    """
+    server = deployment.settings().server
+    until = time.monotonic() + _STOP_SECONDS
+    while _taken(server.host, server.port):
+        if time.monotonic() > until:
+            raise EnvironmentMissing(
+                f"{server.host}:{server.port} is taken by another program; set server.port"
+            )
+        time.sleep(0.2)
+
+
+def _taken(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as the SuperLink does: only listeners count
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
     return False
 
 

@@ -3,12 +3,13 @@
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from flwr.superlink.auth_plugin import NoOpControlAuthnPlugin
@@ -18,10 +19,14 @@ from flwr.superlink.main import create_app
 
 from penchant.server.gate import Gate
 
+_KEY: Final = re.compile(r"b?'?-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----(\\n)?'?", re.DOTALL)
+
 
 def main(told: dict[str, Any]) -> None:
     """Serve until told to stop, or until the parent is gone."""
-    logging.getLogger("flwr").setLevel(logging.WARNING)
+    logger = logging.getLogger("flwr")
+    logger.setLevel(logging.WARNING)
+    logger.addFilter(_without_keys)
     threading.Thread(target=_end_with, args=(told["parent"],), daemon=True).start()
     token = Path(told["operator_token"]).read_text(encoding="ascii")
     uvicorn.run(
@@ -64,6 +69,12 @@ def _configuration(told: dict[str, Any]) -> SuperLinkLifespanConfig:
         isolation="process",
         runtime_dependency_install=False,
     )
+
+
+def _without_keys(record: logging.LogRecord) -> bool:
+    """A key stands for a person's device: Flower's lines keep what went wrong, and lose whose."""
+    record.msg, record.args = _KEY.sub("[a key]", record.getMessage()), ()
+    return True
 
 
 def _end_with(parent: int) -> None:

@@ -18,45 +18,47 @@ if TYPE_CHECKING:
 
 _STOP_SECONDS: Final = 40.0
 
-Key = Annotated[Path, typer.Argument(help="A client's public key, node.pub.", show_default=False)]
+Keys = Annotated[list[Path], typer.Argument(help="Public keys of clients, node.pub.", show_default=False)]
 
 
 @server_app.command()
 def enroll(
     folder: Folder,
-    key: Key,
+    keys: Keys,
     fmt: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Let a client in. Works while the server runs, and while it does not."""
+    """Let clients in. Works while the server runs, and while it does not."""
     from penchant.server.deployment import Deployment
     from penchant.server.operator import reachable
 
     del debug
-    public_key = _public(key)
+    public_keys = [_public(key) for key in keys]
     with reachable(Deployment.existing(folder)) as owner:
-        node = owner.enroll(public_key)
-    Output(fmt, quiet=quiet).result({"enrolled": str(key), "node": node}, f"{key} is enrolled")
+        nodes = [owner.enroll(public_key) for public_key in public_keys]
+    named = ", ".join(map(str, keys))
+    Output(fmt, quiet=quiet).result({"enrolled": list(map(str, keys)), "nodes": nodes}, f"enrolled: {named}")
 
 
 @server_app.command()
 def revoke(
     folder: Folder,
-    key: Key,
+    keys: Keys,
     fmt: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Shut a client out, at once. What it gave to rounds that were released stays in them."""
+    """Shut clients out, at once. What they gave to rounds that were released stays in them."""
     from penchant.server.deployment import Deployment
     from penchant.server.operator import reachable
 
     del debug
-    public_key = _public(key)
+    public_keys = [_public(key) for key in keys]
     with reachable(Deployment.existing(folder)) as owner:
-        node = owner.revoke(public_key)
-    Output(fmt, quiet=quiet).result({"revoked": str(key), "node": node}, f"{key} is revoked")
+        nodes = [owner.revoke(public_key) for public_key in public_keys]
+    named = ", ".join(map(str, keys))
+    Output(fmt, quiet=quiet).result({"revoked": list(map(str, keys)), "nodes": nodes}, f"revoked: {named}")
 
 
 @server_app.command()

@@ -1,0 +1,76 @@
+"""Rounds on loopback: a server and clients as real processes, over TLS with enrolled keys, and what they survive."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from penchant.client.account import FILE, read_account, totals
+from penchant.client.probe import alive
+from penchant.datasets import Dataset
+from penchant.privacy.charges import Charges
+from penchant.privacy.ledger import read_ledger
+from penchant.server.probe import well
+from tests.server.deployed import (
+    LATE_SECONDS,
+    changes_its_mind,
+    deployed,
+    dies_in_training,
+    exit_code,
+    head_of,
+    is_late,
+    killed,
+    until,
+)
+
+pytestmark = [pytest.mark.xdist_group("deployment"), pytest.mark.timeout(900)]
+
+
+def releases(home: Path) -> int:
+    return sum(totals(read_account(home / FILE)).values())
+
+
+def test_a_killed_server_goes_on_until_the_budget_is_spent(tmp_path: Path, tiny: Dataset) -> None:
+    """Three rounds are wished for, two can be paid; the server dies after the first."""
+    two_rounds = {"noise_multiplier": 2.0, "epsilon": 3.3}  # two cost 2.94 at delta 1e-5, three 3.71
+    with deployed(tmp_path, tiny, privacy=two_rounds, federation={"rounds": 3}) as one:
+        ann, ben = one.device("ann", enrolled=False), one.device("ben", enrolled=False)
+        one.enroll(ann, ben)
+        clients = [one.start_client(ann), one.start_client(ben)]
+        first = one.start_server()
+        until(lambda: len(one.rows()) >= 1, "the first round is released")
+        assert well(one.deployment.settings().server.health_port)
+        killed(first)
+        second = one.start_server()
+        assert exit_code(second) == 3
+        assert [exit_code(client) for client in clients] == [0, 0]
+
+        assert [(row["round"], row["clients"]) for row in one.rows()] == [(1, 2), (2, 2)]
+        charges = Charges(read_ledger(one.deployment.run.ledger_path)).all()
+        assert [charge.round for charge in charges if charge.went_out] == [1, 2]
+        assert np.array_equal(head_of(ann), head_of(ben))
+        assert min(releases(ann), releases(ben)) >= 2, "a device forgot what it gave"
+        assert not alive(ann)
+        assert one.phase() == "stopped"
+
+
+def test_rounds_go_on_whatever_some_clients_do(tmp_path: Path, tiny: Dataset) -> None:
+    """One is honest; one is killed in training, one is late for the first round, one withdraws in the middle."""
+    federation = {"rounds": 2, "round_deadline_seconds": LATE_SECONDS - 4, "min_replies": 0.25}
+    with deployed(tmp_path, tiny, federation=federation, server={"population": 4, "min_clients": 4}) as one:
+        users = {"ann": None, "ben": dies_in_training, "cas": is_late, "dee": changes_its_mind}
+        homes = {user: one.device(user, enrolled=False) for user in users}
+        one.enroll(*homes.values())
+        server = one.start_server()
+        clients = {user: one.start_client(homes[user], behave) for user, behave in users.items()}
+        until(lambda: len(one.rows()) >= 1, "the first round is released")
+        (row,) = one.rows()
+        assert row["clients"] == 1, "only the honest one was in time"
+        assert row["refused"] in (1, 2), (
+            "the one who withdrew says so; the SuperLink may miss the one who died"
+        )
+        assert exit_code(clients["ben"]) < 0
+        assert releases(homes["ben"]) == releases(homes["dee"]) == 1, "what was charged stays charged"
+        server.terminate()
+        assert exit_code(server) == 130
+        assert [row["round"] for row in one.rows()] in ([1], [1, 2])
