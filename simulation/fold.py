@@ -54,10 +54,10 @@ class FoldedSum:
     def tensors(self) -> Tensors:
         """The sum in the head's shapes, float64, on the CPU."""
         model, head = self._catalogue.model, self._catalogue.head
-        places = self._places.transpose(0, 1).flatten(1).double()
+        places = self._places.transpose(0, 1).flatten(1)
         summed = {NEUTRAL: self._neutral, PRIOR: model.prior_scale * self._prior[:, None], RATE: self._rate}
         if HEAD in head:
-            summed[HEAD] = places.T @ self._catalogue.vectors.double()
+            summed[HEAD] = places.T @ self._catalogue.vectors
         if RESIDUAL in head:
             summed[RESIDUAL] = model.residual_scale * places
         return {name: summed[name].double().cpu() for name in head}
