@@ -11,8 +11,16 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-ROUNDS = 12
+ROUNDS = 30
 ROOT = Path(__file__).parents[2]
+
+# As in a terminal: whoever starts the tests in the background leaves them deaf to Ctrl-C.
+START = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from penchant.cli import main
+sys.exit(main())
+"""
 
 
 def command(shop: Path, out: Path, *more: str) -> list[str]:
@@ -24,7 +32,14 @@ def command(shop: Path, out: Path, *more: str) -> list[str]:
     }
     flags = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
     return [
-        *(sys.executable, "-W", "ignore", "-m", "penchant", "simulate", "--data", str(shop)),
+        *(
+            sys.executable,
+            "-W",
+            "ignore",
+            "-c",
+            "import sys; from penchant.cli import main; sys.exit(main())",
+        ),
+        *("simulate", "--data", str(shop)),
         *("--rounds", str(ROUNDS), "--delta", "0.01", "--out", str(out), *flags, *more),
     ]
 
