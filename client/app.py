@@ -106,7 +106,7 @@ def answer(plan: ClientPlan, person: Person, request: TrainRequest) -> F32:
     plan.shared.write(model, request.head)
     negatives = plan.negatives(request.round)
     state = person.store.load()
-    update, state = _head_update(plan, person, state, request.round, negatives)
+    update, state = _head_update(plan, person, state, request, negatives)
     adapter = train_adapter(
         model,
         state.adapter,
@@ -121,9 +121,9 @@ def answer(plan: ClientPlan, person: Person, request: TrainRequest) -> F32:
 
 
 def _head_update(
-    plan: ClientPlan, person: Person, state: PersonalState, round_: int, negatives: torch.Tensor
+    plan: ClientPlan, person: Person, state: PersonalState, request: TrainRequest, negatives: torch.Tensor
 ) -> tuple[F32, PersonalState]:
-    guarantee = plan.guarantee
+    guarantee, round_ = plan.guarantee, request.round
     if guarantee.client_noise:
         admit_charge(state.charges, guarantee, epsilon_limit=plan.epsilon_limit, delta=plan.delta)
     if guarantee.unit is Unit.EVENT:
@@ -147,7 +147,7 @@ def _head_update(
         kept=plan.kept(len(person.history), person.chance(round_)),
     )
     if guarantee.unit is Unit.USER:
-        clipped = clip(update, bound=guarantee.clip_bound)
+        clipped = clip(update, bound=request.clip_bound or guarantee.clip_bound)
         update = clipped.values[0]
         if guarantee.client_noise:
             total = ClippedSum.empty(len(update), bound=clipped.bound).plus(clipped)

@@ -125,6 +125,15 @@ class PrivacySettings(Settings):
     """Rounds over which the server's noise is correlated, where people take turns by rotation; 1 is independent noise,
     null takes what leaves the least noise for the same epsilon."""
 
+    clip_quantile: float | None = Field(default=None, gt=0, lt=1)
+    """Let the clip bound follow this quantile of the updates' norms, from `clip_bound` on; null keeps it fixed."""
+
+    clip_learning_rate: float = Field(default=0.2, gt=0)
+    """How fast the bound's logarithm follows."""
+
+    clip_share: float = Field(default=0.05, gt=0, lt=1)
+    """Share of each round's squared loss that pays for following it."""
+
     metrics_share: float = Field(default=0.0, ge=0, lt=1)
     """Share of the budget's squared loss that pays for accuracy by group, released once at the end; 0 releases none."""
 

@@ -97,6 +97,7 @@ def events(evidence: Evidence) -> str:
             not charge.reproducible,
             f"ledger entry {charge.id}: its noise can be drawn again and protects nobody",
         )
+    _following(evidence)
     others = [charge for charge in evidence.charges.all() if charge.purpose != "update"]
     for charge in others:
         paid = stated.get("metrics_noise_multiplier") if charge.purpose == "metrics" else None
@@ -105,6 +106,26 @@ def events(evidence: Evidence) -> str:
             f"ledger entry {charge.id} charges for {charge.purpose!r}, of which run.json says nothing, or otherwise",
         )
     return f"{len(evidence.updates)} rounds and {len(others)} other charges match run.json"
+
+
+def _following(evidence: Evidence) -> None:
+    """Where the clip bound follows the updates, what was charged covers the votes as well."""
+    stated, settings = evidence.stated, evidence.record["settings"].get("privacy", {})
+    update, votes = stated.get("update_noise_multiplier"), stated.get("votes_noise_multiplier")
+    follows = settings.get("clip_quantile") is not None
+    moved = any(row.get("clip_bound") is not None for row in evidence.rows)
+    expect(
+        (votes is not None) == follows and (follows or not moved),
+        "run.json and metrics.jsonl disagree on whether the clip bound followed the updates, and was paid for",
+    )
+    if update is None or votes is None:
+        return
+    together = (float(update) ** -2 + float(votes) ** -2) ** -0.5
+    charged = float(stated["noise_multiplier"])
+    expect(
+        together >= charged * (1 - 1e-9),
+        f"update and votes together have noise multiplier {together:.4f}, less than the {charged:.4f} that is charged",
+    )
 
 
 def epsilon(evidence: Evidence) -> str:

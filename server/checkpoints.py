@@ -4,9 +4,10 @@ import hashlib
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -25,14 +26,15 @@ class Checkpoints:
 
     def save(self, state: HeadState) -> str:
         """Write a state and return its SHA-256; the round before stays, older ones go."""
-        content = save(
-            {
-                "head": state.head,
-                "first_moment": state.first_moment,
-                "second_moment": state.second_moment,
-                "round": np.array([state.round], np.int64),
-            }
-        )
+        tensors: dict[str, npt.NDArray[Any]] = {
+            "head": state.head,
+            "first_moment": state.first_moment,
+            "second_moment": state.second_moment,
+            "round": np.array([state.round], np.int64),
+        }
+        if state.clip_bound is not None:
+            tensors["clip_bound"] = np.array([state.clip_bound])
+        content = save(tensors)
         digest = hashlib.sha256(content).hexdigest()
         write_atomically(self._folder / f"round-{state.round:06d}-{digest}.safetensors", content)
         for old in self._newest_first()[_KEPT:]:
@@ -70,5 +72,9 @@ def _read(path: Path) -> HeadState | None:
     except SafetensorError:
         return None
     return HeadState(
-        int(tensors["round"][0]), tensors["head"], tensors["first_moment"], tensors["second_moment"]
+        int(tensors["round"][0]),
+        tensors["head"],
+        tensors["first_moment"],
+        tensors["second_moment"],
+        clip_bound=float(tensors["clip_bound"][0]) if "clip_bound" in tensors else None,
     )

@@ -85,6 +85,7 @@ def terms_of(settings: DeploymentSettings) -> Terms:
         noise_at=guarantee.noise_at,
         clip_bound=guarantee.clip_bound,
         noise_multiplier=guarantee.noise_multiplier,
+        following=guarantee.following,
         epsilon_limit=privacy.epsilon,
         delta=privacy.delta,
     )

@@ -132,6 +132,7 @@ class RunJournal:
             "clients": summary.admitted,
             "refused": len(summary.refused),
             "clipped": summary.clipped,
+            "clip_bound": state.clip_bound,
             "seconds": time.monotonic() - self._started,
             "bytes_up": summary.bytes_up,
             "bytes_down": summary.bytes_down,

@@ -226,6 +226,7 @@ def _check_terms(settings: DeploymentSettings, invitation: Invitation) -> None:
         "privacy.unit": (terms.unit, privacy.unit),
         "privacy.noise_at": (terms.noise_at, privacy.noise_at),
         "privacy.clip_bound": (terms.clip_bound, privacy.clip_bound),
+        "privacy.clip_quantile": (terms.following and terms.following.quantile, privacy.clip_quantile),
         "privacy.epsilon": (terms.epsilon_limit, privacy.epsilon),
         "privacy.delta": (terms.delta, privacy.delta),
     }

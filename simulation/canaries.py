@@ -15,6 +15,7 @@ from penchant.interest import ChunkLoss
 from penchant.privacy.clip import ClippedSum, clip
 from penchant.privacy.mechanism import release
 from penchant.privacy.noise import CryptographicNoise
+from penchant.strategies.wire import TrainRequest
 from penchant.types import F32, F64, I32, I64, NO_ITEM, Bool
 
 _LOUDNESS: Final = 10.0
@@ -36,7 +37,7 @@ class Canaries(Protocol):
         """Those who take part at all, by number."""
         ...
 
-    def answer(self, round_: int, head: F32, who: Sequence[int]) -> F64:
+    def answer(self, request: TrainRequest, who: Sequence[int]) -> F64:
         """The sum of what these canaries' clients send, float64[n_params], through the production clip and noise."""
         ...
 
@@ -69,8 +70,9 @@ class CanaryPeople:
         everyone = np.ones_like(self.included) if self._guarantee.client_noise else self.included
         return [int(canary) for canary in np.flatnonzero(everyone)]
 
-    def answer(self, round_: int, head: F32, who: Sequence[int]) -> F64:
-        del head  # the worst person's update need not come from training
+    def answer(self, request: TrainRequest, who: Sequence[int]) -> F64:
+        round_ = request.round  # the worst person's update need not come from training on the head
+        self._bound = request.clip_bound or self._guarantee.clip_bound
         loud = np.float32(_LOUDNESS * self._bound * _sign(round_)) * self._directions[list(who)]
         clipped = clip(loud * self.included[list(who), None], bound=self._bound)
         sent = clipped.values.astype(np.float64)
@@ -113,7 +115,8 @@ class CanaryInteractions:
     def present(self) -> list[int]:
         return list(range(len(self.included)))
 
-    def answer(self, round_: int, head: F32, who: Sequence[int]) -> F64:
+    def answer(self, request: TrainRequest, who: Sequence[int]) -> F64:
+        round_, head = request.round, request.head
         self._plan.shared.write(self._plan.model, head)
         self._who = np.array(who, dtype=np.int64)
         negatives = self._negatives(round_)

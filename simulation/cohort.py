@@ -49,37 +49,41 @@ class CohortEngine:
         guarantee = self._plan.guarantee
         away = self._absent(request.round)
         people = [person for person in request.people if person not in away]
-        total = self._trained(
-            request.head, request.round, people, with_head=True, steps=self._plan.training.adapter_steps
-        )
+        steps = self._plan.training.adapter_steps
+        total, within = self._trained(request, people, with_head=True, steps=steps)
         if guarantee.client_noise and people:
             total = self._noised(total, len(people), request.round)
             for person in people:
                 self._stores.charge(person, guarantee.noise_multiplier)
-        return SummedUpdate(request.round, total.astype(np.float32), people=len(people))
+        told = None if request.clip_bound is None else within
+        return SummedUpdate(request.round, total.astype(np.float32), len(people), told)
 
     def finish(self, head: F32, *, round_: int) -> None:
         """What every client does with the last head: train the adapter on."""
         steps = self._plan.training.final_adapter_steps
         if steps:
-            self._trained(head, round_, range(self._n_people), with_head=False, steps=steps)
+            everybody = range(self._n_people)
+            self._trained(TrainRequest(round_, head), everybody, with_head=False, steps=steps)
 
-    def _trained(self, head: F32, round_: int, people: Sequence[int], *, with_head: bool, steps: int) -> F64:
-        total: F64 = np.zeros(self._plan.shared.size)
+    def _trained(
+        self, request: TrainRequest, people: Sequence[int], *, with_head: bool, steps: int
+    ) -> tuple[F64, int]:
+        total, within = np.zeros(self._plan.shared.size), 0
         size = max(1, self._crew.job_size(len(people)))
         shares = (tuple(people[start : start + size]) for start in range(0, len(people), size))
-        for outcome in self._crew.train(self._jobs(head, round_, shares, with_head=with_head, steps=steps)):
+        for outcome in self._crew.train(self._jobs(request, shares, with_head=with_head, steps=steps)):
             total += outcome.total
+            within += outcome.within
             if outcome.adapters is not None:
                 self._stores.keep(outcome.people, outcome.adapters)
-        return total
+        return total, within
 
     def _jobs(
-        self, head: F32, round_: int, shares: Iterator[tuple[int, ...]], *, with_head: bool, steps: int
+        self, request: TrainRequest, shares: Iterator[tuple[int, ...]], *, with_head: bool, steps: int
     ) -> Iterator[Job]:
         for share in shares:
             adapters = self._stores.adapters[list(share)] if steps else None
-            yield Job(round_, head, share, with_head, adapters, steps)
+            yield Job(request.round, request.head, share, with_head, adapters, steps, request.clip_bound)
 
     def _noised(self, total: F64, people: int, round_: int) -> F64:
         """The sum of what `people` clients sent, each with its own noise: Gaussians add up to one Gaussian."""

@@ -97,6 +97,7 @@ class Federation:
             secret_sampling=self.guarantee.unit is not Unit.NONE and not settings.privacy.reproducible_noise,
             journal=journal,
             seed=settings.seed,
+            votes_noise=lambda round_: self.noise("votes", round_),
         )
 
     def _grid(self) -> tuple[LocalGrid, Roster]:

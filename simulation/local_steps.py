@@ -14,20 +14,30 @@ _CLIENTS_AT_ONCE = 24
 
 
 def updates_of_many_steps(
-    plan: ClientPlan, catalogue: ProjectedCatalogue, events: Tensor, counted: Tensor, kept: Kept | None
-) -> Tensor:
-    """Sum over people of (weights after the local steps - weights before), clipped under `user`: float64[n_shared]."""
+    plan: ClientPlan,
+    catalogue: ProjectedCatalogue,
+    events: Tensor,
+    counted: Tensor,
+    kept: Kept | None,
+    *,
+    bound: float,
+) -> tuple[Tensor, int]:
+    """Sum over people of (weights after the local steps - weights before), clipped under `user`: float64[n_shared].
+
+    And how many of them lay within the bound before the clip.
+    """
     lengths = counted.sum(1) + 1
-    total = torch.zeros(plan.shared.size, dtype=torch.float64)
+    total, within = torch.zeros(plan.shared.size, dtype=torch.float64), 0
     for start in range(0, len(events), _CLIENTS_AT_ONCE):
         part = slice(start, start + _CLIENTS_AT_ONCE)
         left = None if kept is None else Kept(kept.events[part], kept.states[part])
         updates = _updates(plan, catalogue, events[part], lengths[part], left)
         if plan.guarantee.unit is Unit.USER:
-            clipped = clip(updates.cpu().numpy(), bound=plan.guarantee.clip_bound)
+            within += int((updates.norm(dim=1) <= bound).sum())
+            clipped = clip(updates.cpu().numpy(), bound=bound)
             updates = torch.from_numpy(clipped.values.copy())
         total += updates.double().sum(0).cpu()
-    return total
+    return total, within
 
 
 def _updates(

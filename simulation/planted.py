@@ -77,7 +77,7 @@ def _unclipped_gradients(self: NoisyOptimizer) -> None:
 
 def _clip_the_mean(self: InterestStrategy, total: F64, round_: int) -> F64:
     """Shortens the mean, where each person's update should have been."""
-    bound = self._guarantee.clip_bound
+    bound = self._clip_bound
     mean = total / self._expected
     mean *= min(1.0, bound / max(float(np.linalg.norm(mean)), 1e-12))
     return _add_noise(self, mean * self._expected, round_)

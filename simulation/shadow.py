@@ -1,7 +1,7 @@
 """A shadow federation for the audit: a run's own settings, people and code, with canaries among them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -191,12 +191,12 @@ class _Shadow:
     def _answer(self, request: TrainRequest) -> SummedUpdate:
         real = tuple(person for person in request.people if person < self._n_real)
         planted = [person - self._n_real for person in request.people if person >= self._n_real]
-        self._real_sum = np.zeros(self.plan.shared.size)
+        self._real_sum, within = np.zeros(self.plan.shared.size), None if request.clip_bound is None else 0
         if real:
-            asked = TrainRequest(request.round, request.head, real)
-            self._real_sum = self._engine.answer(asked).values.astype(np.float64)
-        total = self._real_sum + self.canaries.answer(request.round, request.head, planted)
-        return SummedUpdate(request.round, total.astype(np.float32), people=len(request.people))
+            answered = self._engine.answer(replace(request, people=real))
+            self._real_sum, within = answered.values.astype(np.float64), answered.within
+        total = self._real_sum + self.canaries.answer(request, planted)
+        return SummedUpdate(request.round, total.astype(np.float32), len(request.people), within)
 
     def _overhear(self, round_: int, released: F64) -> None:
         self.canaries.watch(round_, released - self._real_sum)

@@ -31,7 +31,7 @@ class Job:
     """People to train on a head in a round.
 
     with_head: sum their updates of the head.  adapters: float32[n_people, n_personal], trained by `adapter_steps`
-    afterwards; None where that is 0.
+    afterwards; None where that is 0.  clip_bound: of an update, where it follows them; None: the one agreed on.
     """
 
     round: int
@@ -40,15 +40,20 @@ class Job:
     with_head: bool
     adapters: F32 | None
     adapter_steps: int
+    clip_bound: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a job gave: the sum of the updates, float64[n_shared], without noise; and the adapters, as they came."""
+    """What a job gave: the sum of the updates, float64[n_shared], without noise; and the adapters, as they came.
+
+    within: how many of the updates lay within the clip bound before the clip, under `user`.
+    """
 
     people: tuple[int, ...]
     total: F64
     adapters: F32 | None
+    within: int = 0
 
 
 class Crew(Protocol):
@@ -81,33 +86,37 @@ class ShardTrainer:
 
     def answer(self, job: Job) -> Outcome:
         catalogue = self._project(job.head, job.round)
-        total: F64 = np.zeros(self._plan.shared.size)
+        total, within = np.zeros(self._plan.shared.size), 0
         if job.with_head:
-            total = self._sum_of_updates(catalogue, job.people, job.round)
+            total, within = self._sum_of_updates(catalogue, job)
         adapters = job.adapters
         if adapters is not None and job.adapter_steps:
             adapters = self._trained_adapters(catalogue, job.people, adapters, job.adapter_steps)
-        return Outcome(job.people, total, adapters)
+        return Outcome(job.people, total, adapters, within)
 
     def _project(self, head: F32, round_: int) -> ProjectedCatalogue:
         plan = self._plan
         tensors = {n: torch.from_numpy(np.array(v)) for n, v in plan.shared.unflatten(head).items()}
         return ProjectedCatalogue.of(plan.model, tensors, plan.negatives(round_), device=self._device)
 
-    def _sum_of_updates(self, catalogue: ProjectedCatalogue, people: Sequence[int], round_: int) -> F64:
-        plan = self._plan
+    def _sum_of_updates(self, catalogue: ProjectedCatalogue, job: Job) -> tuple[F64, int]:
+        plan, people, within = self._plan, job.people, 0
+        bound = job.clip_bound or plan.guarantee.clip_bound
         if plan.guarantee.unit is Unit.EVENT:
-            return self._sum_over_chunks(catalogue, people)
+            return self._sum_over_chunks(catalogue, people), 0
         folded, total = FoldedSum(catalogue), torch.zeros(plan.shared.size, dtype=torch.float64)
         for block in self._blocks(catalogue, people):
             events, counted = self._padded([people[index] for index in block])
-            kept = self._kept([people[index] for index in block], round_, events.shape[1] - 1)
+            kept = self._kept([people[index] for index in block], job.round, events.shape[1] - 1)
             if plan.training.local_steps > 1:
-                total += updates_of_many_steps(plan, catalogue, events, counted, kept)
+                moved, inside = updates_of_many_steps(plan, catalogue, events, counted, kept, bound=bound)
+                total += moved
             else:
                 gradients = sample_gradients(catalogue, events, counted, kept)
-                folded.add(gradients, self._step_sizes(gradients))
-        return (total - self._flat(folded.tensors())).numpy()
+                sizes, inside = self._step_sizes(gradients, bound)
+                folded.add(gradients, sizes)
+            within += inside
+        return (total - self._flat(folded.tensors())).numpy(), within
 
     def _sum_over_chunks(self, catalogue: ProjectedCatalogue, people: Sequence[int]) -> F64:
         length, bound = self._plan.training.chunk_length, self._plan.guarantee.clip_bound
@@ -121,12 +130,13 @@ class ShardTrainer:
             folded.add(gradients, (bound / (gradients.norms() + _NORM_FLOOR)).clamp(max=1))
         return -self._flat(folded.tensors()).numpy()
 
-    def _step_sizes(self, gradients: SampleGradients) -> Tensor:
-        """The learning rate, less where the whole update would leave the clip ball: float32[n]."""
-        guarantee, rate = self._plan.guarantee, self._plan.training.local_learning_rate
-        if guarantee.unit is Unit.NONE:
-            return torch.full((len(gradients.events),), rate, device=self._device)
-        return rate * (guarantee.clip_bound / (rate * gradients.norms())).clamp(max=1).nan_to_num(1.0)
+    def _step_sizes(self, gradients: SampleGradients, bound: float) -> tuple[Tensor, int]:
+        """The learning rate, less where the whole update would leave the clip ball: float32[n]; how many stay in it."""
+        rate = self._plan.training.local_learning_rate
+        if self._plan.guarantee.unit is Unit.NONE:
+            return torch.full((len(gradients.events),), rate, device=self._device), 0
+        norms = rate * gradients.norms()
+        return rate * (bound / norms).clamp(max=1).nan_to_num(1.0), int((norms <= bound).sum())
 
     def _trained_adapters(
         self, catalogue: ProjectedCatalogue, people: Sequence[int], adapters: F32, steps: int

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from penchant.errors import BadInput
+from penchant.privacy.adaptive_clip import QuantileClip
 from penchant.privacy.banded import column_norm
 from penchant.privacy.events import BandedGaussianSum, GaussianSum, PoissonGaussianSum, PrivacyEvent
 from penchant.strategies.cohort import Draw
@@ -14,9 +15,11 @@ class Guarantee:
     """The mechanism of every round of a run.
 
     clip_bound: largest L2 norm of one contribution (a person's update, or one chunk's gradient).
-    noise_multiplier: standard deviation of the noise over clip_bound; 0 where the unit is none.
+    noise_multiplier: standard deviation of the noise over clip_bound; 0 where the unit is none. Where the clip bound
+    follows the updates, what update and votes cost together: the update's own noise is then a little more.
     poisson_rate: chance with which each person joins a round, where the server draws secretly; None claims nothing.
     band: rounds over which the server's noise is correlated, at most as many as lie between a person's. 1: independent.
+    following: how the clip bound follows the updates' norms, from clip_bound on; None keeps it fixed.
     """
 
     unit: Unit
@@ -25,6 +28,7 @@ class Guarantee:
     noise_multiplier: float
     poisson_rate: float | None = None
     band: int = 1
+    following: QuantileClip | None = None
 
     def __post_init__(self) -> None:
         if (self.unit is Unit.NONE) != (self.noise_multiplier == 0):
@@ -39,6 +43,16 @@ class Guarantee:
             raise BadInput(
                 f"noise correlated over {self.band} rounds goes with unit user, noise at the server, and rotation"
             )
+
+        if self.following is None:
+            return
+        if not (self.unit is Unit.USER and self.server_noise):
+            raise BadInput("a clip bound that follows a quantile goes with unit user and noise at the server")
+        if self.band > 1:
+            raise BadInput(
+                "a clip bound that follows a quantile goes with independent noise: set privacy.band to 1"
+            )
+        self.following.left_of(self.noise_multiplier)
 
     @property
     def server_noise(self) -> bool:
@@ -69,4 +83,6 @@ class Guarantee:
     @property
     def server_noise_multiplier(self) -> float:
         """Standard deviation of the server's noise over the clip bound, before earlier rounds correlate with it."""
+        if self.following is not None:
+            return self.following.left_of(self.noise_multiplier)
         return self.noise_multiplier * column_norm(self.band)

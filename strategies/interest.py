@@ -1,8 +1,8 @@
 """The strategy: admits, clips, sums, noises and steps; the ledger is charged before any of it is released."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord
@@ -12,11 +12,12 @@ from flwr.serverapp.strategy import Strategy
 from penchant.config import FederationSettings, OptimizerSettings
 from penchant.errors import PenchantError
 from penchant.interest import TensorLayout
+from penchant.privacy.adaptive_clip import no_votes, votes_of
 from penchant.privacy.banded import BandedNoise
-from penchant.privacy.clip import ClippedSum, clip, was_clipped
+from penchant.privacy.clip import ClippedSum, ClippedUpdates, clip, was_clipped
 from penchant.privacy.events import PrivacyEvent
 from penchant.privacy.mechanism import release
-from penchant.privacy.noise import NoiseSource
+from penchant.privacy.noise import CryptographicNoise, NoiseSource
 from penchant.strategies.cohort import Draw, Roster, draw_cohort, expected_cohort
 from penchant.strategies.guarantee import Guarantee
 from penchant.strategies.optimizers import HeadState, step
@@ -30,6 +31,9 @@ from penchant.strategies.wire import (
     request_content,
 )
 from penchant.types import F64, Unit
+
+_MARGIN: Final = 1e-6
+"""By which a clipped update may differ from the bound, in float32."""
 
 
 class RoundAborted(PenchantError):
@@ -88,11 +92,12 @@ class InterestStrategy(Strategy):
         secret_sampling: bool,
         journal: Journal,
         seed: int,
+        votes_noise: Callable[[int], NoiseSource] = lambda _: CryptographicNoise(),
     ) -> None:
         """Start, or go on, from `state`.
 
         population: how many people the federation is for, a public number.
-        noise: round -> its source of noise, asked once a round.
+        noise: round -> its source of noise, asked once a round.  votes_noise: the same for the clip bound's votes.
         """
         self.state = state
         self.layout = layout
@@ -102,6 +107,8 @@ class InterestStrategy(Strategy):
         self._optimizer = optimizer
         self._guarantee = guarantee
         self._noise = BandedNoise(noise, band=guarantee.band) if guarantee.band > 1 else noise
+        self._votes_noise = votes_noise
+        self._votes = no_votes()
         self._secret_sampling = secret_sampling
         self._journal = journal
         self._seed = seed
@@ -136,9 +143,13 @@ class InterestStrategy(Strategy):
         return [self._message(node, hosted, round_) for node, hosted in hosts.items()]
 
     def _message(self, node: int, hosted: tuple[int, ...], round_: int) -> Message:
-        content = request_content(self.layout, TrainRequest(round_, self.state.head, hosted))
+        content = request_content(self.layout, self._request(hosted, round_))
         self._bytes_down += bytes_of(content) * max(1, len(hosted))
         return Message(content, dst_node_id=node, message_type=MessageType.TRAIN)
+
+    def _request(self, hosted: tuple[int, ...], round_: int) -> TrainRequest:
+        told = None if self._guarantee.following is None else self._clip_bound
+        return TrainRequest(round_, self.state.head, hosted, told)
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
@@ -154,9 +165,9 @@ class InterestStrategy(Strategy):
                 f"{self._federation.min_replies} that `min_replies` asks for; nothing was released"
             )
         mean = self._released(total, round_) / self._expected
-        self.state = step(
-            self.state, mean.astype(np.float32), self._optimizer, rounds=self._federation.rounds
-        )
+        bound = self._next_bound(round_)
+        stepped = step(self.state, mean.astype(np.float32), self._optimizer, rounds=self._federation.rounds)
+        self.state = replace(stepped, clip_bound=bound)
         norm = float(np.linalg.norm(mean))
         summary = RoundSummary(
             round_, self._invited, admitted, tuple(refused), self._clipped, bytes_up, self._bytes_down, norm
@@ -165,7 +176,7 @@ class InterestStrategy(Strategy):
         return arrays(self.layout, self.state.head), None
 
     def _fold(self, replies: Iterable[Message], round_: int) -> tuple[F64, int, list[str], int]:
-        total = np.zeros(self.layout.size)
+        total, self._votes = np.zeros(self.layout.size), no_votes()
         admitted, bytes_up, refused, answered = 0, 0, [], set[int]()
         for reply in replies:
             if reply.has_error():
@@ -173,7 +184,9 @@ class InterestStrategy(Strategy):
                 continue
             try:
                 update = self._admitted(reply, answered, round_)
-                total += self._bounded(update)
+                bounded, vote = self._bounded(update), self._vote(update)
+                total += bounded
+                self._votes = self._votes.plus(vote)
             except PenchantError as error:
                 refused.append(str(error))
                 continue
@@ -202,12 +215,12 @@ class InterestStrategy(Strategy):
         values: F64 = update.values.astype(np.float64)
         if not (self._guarantee.unit is Unit.USER and self._guarantee.server_noise):
             return values
-        bound = self._guarantee.clip_bound
+        bound = self._clip_bound
         if update.people == 1:
             self._clipped += len(was_clipped(update.values, bound=bound))
             clipped: F64 = clip(update.values, bound=bound).values[0].astype(np.float64)
             return clipped
-        if np.linalg.norm(values) > update.people * bound * (1 + 1e-6):
+        if np.linalg.norm(values) > update.people * bound * (1 + _MARGIN):
             raise Refused(
                 f"a sum over {update.people} people is longer than {update.people} times the clip bound"
             )
@@ -217,10 +230,35 @@ class InterestStrategy(Strategy):
         if not self._guarantee.server_noise:
             return total
         return release(
-            ClippedSum(total, self._guarantee.clip_bound),
+            ClippedSum(total, self._clip_bound),
             noise_multiplier=self._guarantee.server_noise_multiplier,
             noise=self._noise(round_),
         )
+
+    @property
+    def _clip_bound(self) -> float:
+        return self.state.clip_bound or self._guarantee.clip_bound
+
+    def _vote(self, update: SummedUpdate) -> ClippedUpdates:
+        """Whose update lay within the bound: seen by one person's norm, told by a node that hosts several."""
+        if self._guarantee.following is None:
+            return votes_of(within=0, people=0)
+        if update.people == 1:
+            norm = np.linalg.norm(update.values.astype(np.float64))
+            return votes_of(within=int(norm < self._clip_bound * (1 - _MARGIN)), people=1)
+        if update.within is None:
+            raise Refused(
+                f"a sum over {update.people} people that does not say how many lie within the bound"
+            )
+        return votes_of(within=update.within, people=update.people)
+
+    def _next_bound(self, round_: int) -> float | None:
+        """The next round's clip bound, where it follows the updates; its release was charged with the update's."""
+        following = self._guarantee.following
+        if following is None:
+            return None
+        noise = self._votes_noise(round_)
+        return following.next_bound(self._clip_bound, self._votes, expected=self._expected, noise=noise)
 
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid

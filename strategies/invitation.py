@@ -19,6 +19,7 @@ from safetensors.numpy import load, save
 from penchant.catalogue import Catalogue
 from penchant.config import ModelSettings, Settings, TrainingSettings
 from penchant.errors import BadInput
+from penchant.privacy.adaptive_clip import QuantileClip
 from penchant.rundir import write_atomically
 from penchant.strategies.guarantee import Guarantee
 from penchant.types import F32, NoiseAt, Unit
@@ -50,6 +51,9 @@ class Terms(Settings):
     noise_at: NoiseAt
     clip_bound: float
     noise_multiplier: float
+    following: QuantileClip | None = None
+    """How the clip bound follows the updates, from `clip_bound` on; null keeps it fixed."""
+
     epsilon_limit: float | None
     """The most that the whole run may spend of one client's budget."""
 
@@ -57,7 +61,9 @@ class Terms(Settings):
 
     @property
     def guarantee(self) -> Guarantee:
-        return Guarantee(self.unit, self.noise_at, self.clip_bound, self.noise_multiplier)
+        return Guarantee(
+            self.unit, self.noise_at, self.clip_bound, self.noise_multiplier, following=self.following
+        )
 
 
 class _Columns(Settings):

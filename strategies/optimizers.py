@@ -14,13 +14,14 @@ from penchant.types import F32
 class HeadState:
     """The shared head and what the optimizer remembers. All float32[n_shared].
 
-    round: how many rounds made it.
+    round: how many rounds made it.  clip_bound: of the next round's updates, where it follows them; None: it is fixed.
     """
 
     round: int
     head: F32
     first_moment: F32
     second_moment: F32
+    clip_bound: float | None = None
 
     @classmethod
     def initial(cls, head: F32) -> Self:
@@ -42,7 +43,8 @@ def step(state: HeadState, update: F32, settings: OptimizerSettings, *, rounds: 
     if settings.name == "fedadam":
         direction = direction / (np.sqrt(second / (1 - gamma**done)) + np.float32(settings.floor))
     head = state.head + np.float32(_rate(settings, state.round, rounds)) * direction
-    return HeadState(done, head.astype(np.float32), first.astype(np.float32), second.astype(np.float32))
+    moments = first.astype(np.float32), second.astype(np.float32)
+    return HeadState(done, head.astype(np.float32), *moments, clip_bound=state.clip_bound)
 
 
 def _rate(settings: OptimizerSettings, done: int, rounds: int) -> float:

@@ -42,6 +42,7 @@ def privacy_record(
         "noise_at": guarantee.noise_at.value,
         "noise_multiplier": guarantee.noise_multiplier,
         "clip_bound": guarantee.clip_bound,
+        **_following(guarantee),
         "epsilon_limit": privacy.epsilon,
         "delta": privacy.delta,
         "rounds": federation.rounds,
@@ -52,6 +53,18 @@ def privacy_record(
         "metrics_share": privacy.metrics_share,
         "metrics_noise_multiplier": None if metrics is None else metrics.noise_multiplier,
         "reproducible_noise": privacy.reproducible_noise,
+    }
+
+
+def _following(guarantee: Guarantee) -> dict[str, float | None]:
+    """How a round's noise multiplier is shared out between update and votes, where the clip bound follows them."""
+    following = guarantee.following
+    if following is None:
+        return dict.fromkeys(("clip_quantile", "update_noise_multiplier", "votes_noise_multiplier"))
+    return {
+        "clip_quantile": following.quantile,
+        "update_noise_multiplier": guarantee.server_noise_multiplier,
+        "votes_noise_multiplier": following.noise_multiplier,
     }
 
 

@@ -4,6 +4,7 @@ from math import ceil
 
 from penchant.config import FederationSettings, PrivacySettings
 from penchant.errors import BadInput
+from penchant.privacy.adaptive_clip import QuantileClip, shared_out
 from penchant.privacy.banded import best_band
 from penchant.privacy.calibrate import checked_delta_for, noise_multiplier_for
 from penchant.privacy.events import GaussianSum
@@ -37,7 +38,16 @@ def resolved(privacy: PrivacySettings, federation: FederationSettings, *, people
             beside=[] if metrics is None else [metrics],
         )
     band = _band(privacy, turns, rounds=federation.rounds)
-    return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, noise, rate, band)
+    following = following_of(privacy, noise)
+    return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, noise, rate, band, following)
+
+
+def following_of(privacy: PrivacySettings, noise_multiplier: float) -> QuantileClip | None:
+    """How the clip bound follows the updates, paid for by its share of each round; None where it is fixed."""
+    if privacy.clip_quantile is None:
+        return None
+    _, votes = shared_out(noise_multiplier, share=privacy.clip_share)
+    return QuantileClip(privacy.clip_quantile, privacy.clip_learning_rate, votes)
 
 
 def metrics_release(privacy: PrivacySettings) -> GaussianSum | None:
@@ -63,6 +73,6 @@ def _band(privacy: PrivacySettings, turns: int, *, rounds: int) -> int:
         )
     if privacy.band is not None:
         return privacy.band
-    if privacy.unit is not Unit.USER or privacy.noise_at is not NoiseAt.SERVER:
+    if privacy.unit is not Unit.USER or privacy.noise_at is not NoiseAt.SERVER or privacy.clip_quantile:
         return 1
     return best_band(turns, rounds)

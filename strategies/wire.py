@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,12 @@ from penchant.types import F32
 _HEAD: Final = "head"
 _UPDATE: Final = "update"
 _CONFIG: Final = "config"
-_CONFIG_KEYS: Final = frozenset({"round", "people"})
+_CONFIG_KEYS: Final = {
+    _HEAD: frozenset({"round", "people", "clip_bound"}),
+    _UPDATE: frozenset({"round", "people", "within"}),
+}
+"""What may stand beside a head, and beside an update. A single person's update has the round alone beside it."""
+
 _NPY_HEADER_LIMIT: Final = 4096
 
 
@@ -28,11 +34,13 @@ class TrainRequest:
     """Server to client: train on this head.
 
     round: from 1.  head: float32[n_shared].  people: whom to train, where a node hosts many people; empty otherwise.
+    clip_bound: of a person's update, where it follows them; None: the one that was agreed on.
     """
 
     round: int
     head: F32
     people: tuple[int, ...] = ()
+    clip_bound: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +48,13 @@ class SummedUpdate:
     """Client to server: the sum of the updates of `people` persons, each within the clip bound of its mechanism.
 
     round: which request it answers.  values: float32[n_shared], in parameter units.
+    within: how many of several people's updates lay within a bound that follows them; one person says nothing of it.
     """
 
     round: int
     values: F32
     people: int = 1
+    within: int | None = None
 
 
 def arrays(layout: TensorLayout, flat: F32) -> ArrayRecord:
@@ -56,6 +66,8 @@ def request_content(layout: TensorLayout, request: TrainRequest) -> RecordDict:
     config = ConfigRecord({"round": request.round})
     if request.people:
         config["people"] = list(request.people)
+    if request.clip_bound is not None:
+        config["clip_bound"] = request.clip_bound
     return RecordDict({_HEAD: arrays(layout, request.head), _CONFIG: config})
 
 
@@ -66,6 +78,7 @@ def read_request(layout: TensorLayout, message: Message) -> TrainRequest:
         round=_integer(content, "round"),
         head=_admitted(layout, content, _HEAD),
         people=tuple(_optional_list(content, "people")),
+        clip_bound=_optional_bound(content),
     )
 
 
@@ -74,6 +87,8 @@ def update_content(layout: TensorLayout, update: SummedUpdate) -> RecordDict:
     config = ConfigRecord({"round": update.round})
     if update.people != 1:
         config["people"] = update.people
+        if update.within is not None:
+            config["within"] = update.within
     return RecordDict({_UPDATE: arrays(layout, update.values), _CONFIG: config})
 
 
@@ -86,7 +101,11 @@ def read_update(layout: TensorLayout, message: Message, *, round_: int) -> Summe
     people = content.config_records[_CONFIG].get("people", 1)
     if type(people) is not int or people < 1:
         raise Refused(f"an update says that it sums {people!r} people")
-    return SummedUpdate(round=answered, values=_admitted(layout, content, _UPDATE), people=people)
+    within = content.config_records[_CONFIG].get("within")
+    if within is not None and not (type(within) is int and 0 <= within <= people):
+        raise Refused(f"an update says that {within!r} of {people} people lie within the bound")
+    values = _admitted(layout, content, _UPDATE)
+    return SummedUpdate(answered, values, people, within if type(within) is int else None)
 
 
 def bytes_of(content: RecordDict) -> int:
@@ -97,8 +116,8 @@ def bytes_of(content: RecordDict) -> int:
 def _admitted(layout: TensorLayout, content: RecordDict, record: str) -> F32:
     if set(content) != {record, _CONFIG} or record not in content.array_records:
         raise Refused(f"records {sorted(content)}, expected arrays {record!r} and {_CONFIG!r} alone")
-    if unknown := set(content.config_records[_CONFIG]) - _CONFIG_KEYS:
-        raise Refused(f"{_CONFIG} tells of {sorted(unknown)}: only {sorted(_CONFIG_KEYS)} may travel")
+    if unknown := set(content.config_records[_CONFIG]) - _CONFIG_KEYS[record]:
+        raise Refused(f"{_CONFIG} tells of {sorted(unknown)}: only {sorted(_CONFIG_KEYS[record])} may travel")
     sent = content.array_records[record]
     if set(sent) != set(layout.names):
         raise Refused(f"tensors differ from the allow-list: {sorted(set(sent) ^ set(layout.names))}")
@@ -143,6 +162,15 @@ def _integer(content: RecordDict, key: str) -> int:
     value = content.config_records.get(_CONFIG, ConfigRecord()).get(key)
     if type(value) is not int:  # truth values are integers to isinstance
         raise Refused(f"{key} is {value!r}, expected an integer")
+    return value
+
+
+def _optional_bound(content: RecordDict) -> float | None:
+    value = content.config_records[_CONFIG].get("clip_bound")
+    if value is None:
+        return None
+    if not (isinstance(value, float) and isfinite(value) and value > 0):
+        raise Refused(f"clip_bound is {value!r}, expected a number above 0")
     return value
 
 

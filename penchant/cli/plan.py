@@ -66,6 +66,8 @@ def plan(
         "cohort": cohort,
         "sampling": sampling,
         "data": data,
+        "clip_quantile": None,
+        "clip_share": None,
     }
     output = Output(fmt, quiet=quiet)
     terms = _with_defaults(_with_recipe(terms, recipe) if recipe else terms)
@@ -93,13 +95,15 @@ def plan(
         rounds=found.rounds,
         cohort=wish.cohort or people,
     )
+    clip = _following(found, terms)
     record = {
         **found.to_record(),
+        "clip": clip,
         "private": True,
         "alternatives": [asdict(way) for way in ways],
         "expected": None if hoped is None else asdict(hoped),
     }
-    output.result(record, Group(*_tables(found, ways, hoped)))
+    output.result(record, Group(*_tables(found, ways, hoped, clip)))
 
 
 def _with_recipe(terms: dict[str, Any], recipe: Path) -> dict[str, Any]:
@@ -115,6 +119,8 @@ def _with_recipe(terms: dict[str, Any], recipe: Path) -> dict[str, Any]:
         "cohort": settings.federation.cohort,
         "sampling": settings.federation.sampling,
         "data": settings.data,
+        "clip_quantile": settings.privacy.clip_quantile,
+        "clip_share": settings.privacy.clip_share,
     }
     if terms["epsilon"] is None and terms["noise_multiplier"] is None:
         said |= {
@@ -158,12 +164,29 @@ def _wish(terms: dict[str, Any], people: int | None, rate: float | None) -> Any:
         cohort,
         sampling or unknown,
         rate,
-        correlate=terms["noise_at"] is NoiseAt.SERVER,
+        correlate=terms["noise_at"] is NoiseAt.SERVER and terms["clip_quantile"] is None,
     )
 
 
-def _tables(found: "Plan", ways: list["Alternative"], hoped: "Expected | None") -> list[Table]:
-    tables = [_price(found, _noise(found, ways))]
+def _following(found: "Plan", terms: dict[str, Any]) -> dict[str, float] | None:
+    """How the price of a round is shared out, where the clip bound follows the updates."""
+    from penchant.privacy.adaptive_clip import shared_out
+
+    if terms["clip_quantile"] is None:
+        return None
+    update, votes = shared_out(found.noise_multiplier, share=terms["clip_share"])
+    return {
+        "quantile": terms["clip_quantile"],
+        "share": terms["clip_share"],
+        "update_noise_multiplier": update,
+        "votes_noise_multiplier": votes,
+    }
+
+
+def _tables(
+    found: "Plan", ways: list["Alternative"], hoped: "Expected | None", clip: dict[str, float] | None
+) -> list[Table]:
+    tables = [_price(found, _noise(found, ways), clip)]
     if len(ways) > 1:
         tables.append(_same_epsilon(ways))
     if hoped is not None:
@@ -180,7 +203,7 @@ def _noise(found: "Plan", ways: list["Alternative"]) -> str:
     return f"correlated over {found.band} rounds: leaves {share:.2f} of what independent noise does"
 
 
-def _price(found: "Plan", noise: str) -> Table:
+def _price(found: "Plan", noise: str, clip: dict[str, float] | None) -> Table:
     priced, wish = found.priced, found.wish
     rows = {
         "epsilon": f"{priced.epsilon:.3f} at delta {priced.delta:g}",
@@ -190,11 +213,19 @@ def _price(found: "Plan", noise: str) -> Table:
         "rounds": f"{found.rounds}",
         "noise multiplier": f"{found.noise_multiplier:.4f}",
         "noise": noise,
+        **({} if clip is None else {"clip bound": _clip(clip)}),
         "people, cohort": f"{wish.people or '-'}, {wish.cohort or '-'}",
         "accountant": priced.accountant,
         "cross-check": f"{priced.cross_check_epsilon:.3f} by {priced.cross_check}",
     }
     return _pairs("What this would cost", rows)
+
+
+def _clip(clip: dict[str, float]) -> str:
+    return (
+        f"follows quantile {clip['quantile']:g} of the norms for {clip['share']:.0%} of each round: update"
+        f" {clip['update_noise_multiplier']:.4f}, votes {clip['votes_noise_multiplier']:.4f}"
+    )
 
 
 def _sampling(found: "Plan") -> str:

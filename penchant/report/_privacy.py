@@ -30,10 +30,11 @@ def privacy(saved: SavedRun) -> dict[str, Any]:
         return _unprotected()
     events = saved.charges.spent()
     mechanism = {
-        "name": _mechanism(stated.get("band", 1)),
+        "name": _mechanism(stated.get("band", 1), stated.get("clip_quantile")),
         "noise_at": stated["noise_at"],
         "noise_multiplier": stated["noise_multiplier"],
         "clip_bound": stated["clip_bound"],
+        "clip_quantile": stated.get("clip_quantile"),
     }
     priced = cross_checked(events, delta=stated["delta"])
     return {
@@ -62,9 +63,15 @@ def privacy(saved: SavedRun) -> dict[str, Any]:
     }
 
 
-def _mechanism(band: int) -> str:
+def _mechanism(band: int, clip_quantile: float | None) -> str:
     correlated = f", correlated over {band} rounds by a banded factorisation," if band > 1 else ""
-    return f"Gaussian noise{correlated} on the sum of clipped contributions"
+    followed = (
+        ""
+        if clip_quantile is None
+        else f"; the clip bound follows the {clip_quantile:g} quantile of the updates' norms by noised votes, charged"
+        " together with the updates"
+    )
+    return f"Gaussian noise{correlated} on the sum of clipped contributions{followed}"
 
 
 def _unprotected() -> dict[str, Any]:

@@ -131,6 +131,20 @@ def _past(folder: Path, name: str, epsilon: float, ndcg: float, unit: str = "use
     write_json(run.evaluation_path, {"test": {"full": {"hr@10": 2 * ndcg, "ndcg@10": ndcg}}})
 
 
+def test_a_clip_bound_that_follows_is_paid_for_out_of_the_same_epsilon(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "run.toml"
+    recipe.write_text("[federation]\nrounds = 60\n[privacy]\nclip_quantile = 0.5\nclip_share = 0.19\n")
+    record = _plan(capsys, str(recipe))
+    assert record["noise_multiplier"] == pytest.approx(4.65, abs=5e-3)
+    assert record["clip"]["update_noise_multiplier"] == pytest.approx(record["noise_multiplier"] / 0.9)
+    together = (
+        record["clip"]["update_noise_multiplier"] ** -2 + record["clip"]["votes_noise_multiplier"] ** -2
+    )
+    assert together == pytest.approx(record["noise_multiplier"] ** -2)
+
+
 def test_past_runs_tell_time_bytes_and_accuracy(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     _past(tmp_path, "strict", 2.0, 0.04)
     _past(tmp_path, "loose", 8.0, 0.06)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from penchant.errors import BadInput
 from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.adaptive_clip import QuantileClip, no_votes, shared_out, votes
-from penchant.privacy.events import GaussianSum, PoissonGaussianSum
+from penchant.privacy.events import GaussianSum
 from penchant.privacy.noise import CryptographicNoise
-from penchant.types import Unit
+from penchant.strategies import Guarantee
+from penchant.types import NoiseAt, Unit
 
 CLIP = QuantileClip(quantile=0.5, learning_rate=0.2, noise_multiplier=10.0)
 
@@ -53,12 +54,31 @@ def test_update_and_votes_together_cost_what_one_release_did(z: float, share: fl
     assert update > z
 
 
-def test_the_votes_are_charged_for_the_same_unit_and_sample() -> None:
-    assert CLIP.event(GaussianSum(4.65, Unit.USER)) == GaussianSum(10.0, Unit.USER)
-    assert CLIP.event(PoissonGaussianSum(0.1, 1.0, Unit.USER)) == PoissonGaussianSum(0.1, 10.0, Unit.USER)
+def test_update_and_votes_are_charged_as_one_contribution() -> None:
     update, cast = shared_out(4.65, share=0.1)
-    events = [GaussianSum(update, Unit.USER), GaussianSum(cast, Unit.USER)] * 60
-    assert PLDAccountant().epsilon(events, delta=1e-5) == pytest.approx(8.0, rel=1e-3)
+    assert QuantileClip(0.5, 0.2, cast).left_of(4.65) == pytest.approx(update, rel=1e-12)
+    apart = [GaussianSum(update, Unit.USER), GaussianSum(cast, Unit.USER)] * 60
+    together = [GaussianSum(4.65, Unit.USER)] * 60
+    priced = [PLDAccountant().epsilon(events, delta=1e-5) for events in (apart, together)]
+    assert priced == pytest.approx([8.0, 8.0], rel=1e-3)
+
+
+def test_votes_that_cost_more_than_is_charged_are_refused() -> None:
+    with pytest.raises(BadInput, match="votes alone cost as much"):
+        CLIP.left_of(10.0)
+    with pytest.raises(BadInput, match="votes alone cost as much"):
+        Guarantee(Unit.USER, NoiseAt.SERVER, 0.3, 11.0, following=CLIP)
+
+
+@pytest.mark.parametrize(
+    ("unit", "noise_at", "band"),
+    [(Unit.EVENT, NoiseAt.SERVER, 1), (Unit.USER, NoiseAt.CLIENT, 1), (Unit.USER, NoiseAt.SERVER, 4)],
+)
+def test_it_goes_with_whole_people_a_trusted_server_and_independent_noise(
+    unit: Unit, noise_at: NoiseAt, band: int
+) -> None:
+    with pytest.raises(BadInput, match="follows a quantile"):
+        Guarantee(unit, noise_at, 0.3, 2.0, band=band, following=CLIP)
 
 
 @pytest.mark.parametrize("terms", [(0.0, 0.2, 1.0), (1.0, 0.2, 1.0), (0.5, 0.0, 1.0)])

@@ -583,18 +583,22 @@ def test_14_buffers_are_uploaded_without_noise(planted: pytest.MonkeyPatch) -> N
 
 
 def test_15_the_quantile_of_an_adaptive_clip_costs_nothing(planted: pytest.MonkeyPatch) -> None:
-    update, votes = shared_out(4.65, share=0.1)
-    clip_rule = QuantileClip(quantile=0.5, learning_rate=0.2, noise_multiplier=votes)
+    """What is charged for a round covers the noise that is really on the sum of updates and on that of votes."""
+    _, votes = shared_out(4.65, share=0.1)
+    following = QuantileClip(quantile=0.5, learning_rate=0.2, noise_multiplier=votes)
 
     def check() -> None:
-        sums: PrivacyEvent = GaussianSum(update, Unit.USER)
-        spent = PLDAccountant().epsilon([sums, clip_rule.event(sums)] * 60, delta=1e-5)
-        assert spent == pytest.approx(8.0, rel=1e-3)
+        promised = Guarantee(Unit.USER, NoiseAt.SERVER, 1.0, 4.65, following=following)
+        released = [
+            GaussianSum(promised.server_noise_multiplier, Unit.USER),
+            GaussianSum(following.noise_multiplier, Unit.USER),
+        ]
+        assert promised.event
+        charged = PLDAccountant().epsilon([promised.event] * 60, delta=1e-5)
+        assert PLDAccountant().epsilon(released * 60, delta=1e-5) == pytest.approx(charged, rel=1e-3)
 
     check()
-    planted.setattr(
-        QuantileClip, "event", lambda self, event: GaussianSum(1e9, event.unit) if self else event
-    )
+    planted.setattr(QuantileClip, "left_of", lambda _, noise_multiplier: noise_multiplier)
     with pytest.raises(AssertionError):
         check()
 

@@ -62,6 +62,18 @@ CASES = {
         "training.local_steps=2",
         "training.local_learning_rate=0.05",
     ),
+    "user, the clip bound follows": (
+        "privacy.unit=user",
+        "privacy.clip_quantile=0.5",
+        "privacy.clip_bound=0.05",
+    ),
+    "user, the clip bound follows, many local steps": (
+        "privacy.unit=user",
+        "privacy.clip_quantile=0.5",
+        "privacy.clip_bound=0.05",
+        "training.local_steps=2",
+        "training.local_learning_rate=0.05",
+    ),
     "user, noise at the client": ("privacy.unit=user", "privacy.noise_at=client"),
     "event at the client": ("privacy.unit=event", "privacy.noise_at=client", "optimizer.learning_rate=0.1"),
     "event at the server": ("privacy.unit=event", "privacy.noise_at=server", "optimizer.learning_rate=0.1"),

@@ -212,3 +212,28 @@ def test_a_request_for_no_list_of_people_is_refused(people: Any) -> None:
     content["config"] = ConfigRecord({"round": 5, "people": people})
     with pytest.raises(Refused):
         read_request(LAYOUT, _sent(content))
+
+
+def test_a_clip_bound_that_follows_travels_with_the_head_and_a_hosts_votes_with_its_sum() -> None:
+    request = TrainRequest(5, VALUES, (1, 2), clip_bound=0.25)
+    assert read_request(LAYOUT, _sent(request_content(LAYOUT, request))).clip_bound == 0.25
+    update = SummedUpdate(3, VALUES, 2, within=1)
+    assert read_update(LAYOUT, _sent(update_content(LAYOUT, update)), round_=3).within == 1
+    alone = update_content(LAYOUT, SummedUpdate(3, VALUES, 1, within=1))
+    assert set(alone.config_records["config"]) == {"round"}
+
+
+@pytest.mark.parametrize("within", [-1, 3, True, 1.0])
+def test_votes_that_cannot_be_are_refused(within: Any) -> None:
+    content = update_content(LAYOUT, SummedUpdate(3, VALUES, 2))
+    content.config_records["config"]["within"] = within
+    with pytest.raises(Refused, match="lie within the bound"):
+        read_update(LAYOUT, _sent(content), round_=3)
+
+
+@pytest.mark.parametrize("bound", [0.0, -1.0, float("nan"), float("inf"), 1])
+def test_clip_bounds_that_cannot_be_are_refused(bound: Any) -> None:
+    content = request_content(LAYOUT, TrainRequest(5, VALUES))
+    content.config_records["config"]["clip_bound"] = bound
+    with pytest.raises(Refused, match="clip_bound"):
+        read_request(LAYOUT, _sent(content))
