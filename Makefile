@@ -2,11 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := none event user
-EVERYTHING := '.[baselines,client,dev,ray,server]'
+EVERYTHING := '.[baselines,client,dev,plots,ray,server,simulation]'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo deploy-demo bench test lint types contracts wheel-check proto clean
+.PHONY: help demo deploy-demo bench test lint types contracts wheel-check slim-check proto clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ contracts: .venv/developer ## Check that imports point one way and stay outside 
 wheel-check: .venv/developer ## Build the wheel, install it alone elsewhere, simulate with it
 	.ci/wheel-check
 
+slim-check: .venv/developer ## Hold a device's installs to their budgets
+	.ci/slim-check
+
 proto: .venv/developer ## Make the agent's modules from its .proto file
 	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. penchant/client/agent_v1/agent.proto
 
@@ -52,7 +55,7 @@ clean: ## Remove the environment, builds and caches (runs stay)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/user: pyproject.toml constraints.txt
-	$(call install,.)
+	$(call install,'.[simulation]')
 	touch $@
 
 .venv/deployer: pyproject.toml constraints.txt

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,11 +11,10 @@ from flwr.clientapp import ClientApp
 
 from penchant.client.adapter_training import train_adapter
 from penchant.client.budget import admit_charge
-from penchant.client.chunk_training import disjoint_chunks, private_chunk_update
 from penchant.client.head_training import head_update
 from penchant.client.store import ClientStore, PersonalState, charged
 from penchant.config import TrainingSettings
-from penchant.errors import BudgetExceeded
+from penchant.errors import BudgetExceeded, EnvironmentMissing
 from penchant.interest import InterestModel, Kept, TensorLayout, round_negatives
 from penchant.privacy.clip import ClippedSum, clip
 from penchant.privacy.mechanism import release
@@ -127,6 +127,7 @@ def _head_update(
     if guarantee.client_noise:
         admit_charge(state.charges, guarantee, epsilon_limit=plan.epsilon_limit, delta=plan.delta)
     if guarantee.unit is Unit.EVENT:
+        disjoint_chunks, private_chunk_update = _chunk_training()
         update, charges = private_chunk_update(
             plan.model,
             disjoint_chunks(person.history, plan.training.chunk_length),
@@ -155,3 +156,14 @@ def _head_update(
             account = charged(state.charges, guarantee.noise_multiplier)
             return noised.astype("float32"), PersonalState(state.adapter, account)
     return update, state
+
+
+def _chunk_training() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Opacus is needed for the `event` unit alone, and brings SciPy. Raises: EnvironmentMissing."""
+    try:
+        from penchant.client.chunk_training import disjoint_chunks, private_chunk_update
+    except ModuleNotFoundError as error:
+        raise EnvironmentMissing(
+            "a federation that protects single events needs Opacus: pip install opacus==1.6.0"
+        ) from error
+    return disjoint_chunks, private_chunk_update

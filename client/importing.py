@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from penchant.client.device_store import DeviceStore
-from penchant.errors import BadInput
+from penchant.errors import BadInput, EnvironmentMissing
 from penchant.types import KINDS, Event
 
 
@@ -13,8 +13,10 @@ def import_events(store: DeviceStore, path: Path, *, user: str | None = None) ->
     user: whose events; may be left out where the file has one person.
     Returns how many were new and how many the store had already. Raises: BadInput for bad rows, or an unknown person.
     """
-    from penchant.datasets import load
-
+    try:
+        from penchant.datasets import load
+    except ModuleNotFoundError as error:
+        raise EnvironmentMissing("reading files of events needs polars: pip install polars") from error
     data = load(str(path))
     people = data.behaviours.user_ids
     if user is None and len(people) > 1:

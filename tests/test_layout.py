@@ -180,7 +180,7 @@ def undeclared(root: Path) -> set[str]:
     """Libraries that the packages import and that no dependency of the project provides."""
     providers, declared = (
         metadata.packages_distributions(),
-        _declared(root, "baselines", "client", "plots", "ray", "server"),
+        _declared(root),
     )
     return {
         name
@@ -197,13 +197,12 @@ def unused(root: Path) -> set[str]:
     }
 
 
-def _declared(root: Path, *extras: str) -> set[str]:
+def _declared(root: Path) -> set[str]:
+    """The project's dependencies and those of its extras, without what only its developers need."""
     project = settings(root)["project"]
-    stated = [
-        *project["dependencies"],
-        *(line for extra in extras for line in project["optional-dependencies"][extra]),
-    ]
-    return {canonicalize_name(Requirement(line).name) for line in stated}
+    extras = project["optional-dependencies"]
+    stated = [*project["dependencies"], *(line for name in extras.keys() - {"dev"} for line in extras[name])]
+    return {str(canonicalize_name(Requirement(line).name)) for line in stated} - {"penchant"}
 
 
 def _foreign(root: Path) -> set[str]:

@@ -63,9 +63,9 @@ def _python() -> Check:
 
 
 def _requirements() -> list[Requirement]:
-    """What the installed distribution says it needs, its extras left out."""
+    """What the installed distribution says it needs to simulate, other extras left out."""
     stated = [Requirement(line) for line in metadata.requires("penchant") or []]
-    return [need for need in stated if need.marker is None or need.marker.evaluate({"extra": ""})]
+    return [need for need in stated if need.marker is None or need.marker.evaluate({"extra": "simulation"})]
 
 
 def _package(need: Requirement) -> Check:

@@ -1,0 +1,85 @@
+"""How fast a device recommends, and what it holds: `python benchmarks/device.py [N_ITEMS …]`.
+
+Random weights of the default shape: what is timed depends on sizes alone. Each size runs in a process of its own, one
+thread. A list is what `penchant client recommend` computes: scores of all items, the ten best, and their reasons.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+SIZES: Final = (10_000, 100_000)
+EVENTS: Final = 50
+LISTS: Final = 300
+DIMENSION: Final = 128
+
+
+def export(n_items: int, path: Path) -> None:
+    """Write a model of the default settings for a catalogue of that size."""
+    from penchant.catalogue import Catalogue
+    from penchant.client.score_graph import write_score_graph
+    from penchant.config import ModelSettings
+    from penchant.interest import InterestModel
+
+    ids = tuple(f"item {n}" for n in range(n_items))
+    vectors = np.random.default_rng(0).normal(size=(n_items, DIMENSION)).astype(np.float32)
+    model = InterestModel(vectors, ModelSettings(), seed=0)
+    catalogue = Catalogue(ids, ids, ids, (("category",),) * n_items)
+    write_score_graph(path, model, catalogue, max_history=EVENTS, origin="", belongs_to="")
+
+
+def measure(path: Path) -> dict[str, float]:
+    """Milliseconds a list after each new event, and MB held."""
+    from penchant.client.reasons import reasons
+    from penchant.ranking import top_items
+    from penchant.score import Scorer
+
+    start = time.perf_counter()
+    scorer = Scorer.load(path)
+    loaded = time.perf_counter() - start
+    rng = np.random.default_rng(1)
+    adapter = rng.normal(0, 0.1, scorer.adapter_size).astype(np.float32)
+    history = rng.integers(0, len(scorer.items), EVENTS).astype(np.int32)
+    took = []
+    for _ in range(LISTS):
+        history = np.append(history, rng.integers(0, len(scorer.items))).astype(np.int32)
+        start = time.perf_counter()
+        scores = scorer.scores(history, adapter=adapter)
+        best = top_items(scores[None], 10, seen=[history])[0]
+        reasons(scorer, history, best, adapter=adapter)
+        took.append(1000 * (time.perf_counter() - start))
+    p50, p99 = np.percentile(took[10:], [50, 99])
+    held = next(
+        int(line.split()[1]) / 1024
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmRSS")
+    )
+    return {
+        "items": len(scorer.items),
+        "p50_ms": round(float(p50), 2),
+        "p99_ms": round(float(p99), 2),
+        "load_ms": round(1000 * loaded, 1),
+        "resident_mb": round(held, 1),
+        "file_mb": round(path.stat().st_size / 2**20, 1),
+    }
+
+
+def main(sizes: list[int]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for n_items in sizes or SIZES:
+            path = Path(folder) / f"{n_items}.onnx"
+            export(n_items, path)
+            subprocess.run([sys.executable, __file__, "--measure", str(path)], check=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--measure"]:
+        print(json.dumps(measure(Path(sys.argv[2]))))
+    else:
+        main([int(one) for one in sys.argv[1:]])
