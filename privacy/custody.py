@@ -8,7 +8,7 @@ from typing import Any, Final
 from penchant.errors import BadInput
 from penchant.privacy.configuration import configuration_digest
 from penchant.privacy.keys import SigningKey
-from penchant.privacy.ledger import Ledger
+from penchant.privacy.ledger import Ledger, read_ledger
 from penchant.privacy.witness import Witness
 
 KEY: Final = "PENCHANT_SIGNING_KEY"
@@ -36,6 +36,21 @@ def open_run_ledger(
         witness=_witness(environment, run_id),
         configuration=configuration_digest(record),
     )
+
+
+def open_account(
+    path: Path, *, run_id: str, people: str, environment: Mapping[str, str] = os.environ
+) -> Ledger:
+    """The ledger that several runs on the same people share. people: a digest of who they are, in order.
+
+    Raises: BadInput where it is of other people, or whatever `Ledger` raises.
+    """
+    entries = read_ledger(path) if path.is_file() else []
+    if entries and entries[0].content["configuration"] != people:
+        raise BadInput(
+            f"{path}: an account of other people; give another path, or the data that it was opened with"
+        )
+    return Ledger(path, run_id=run_id, signer=_signer(environment), configuration=people)
 
 
 def _signer(environment: Mapping[str, str]) -> SigningKey | None:

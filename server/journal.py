@@ -1,11 +1,13 @@
 """The run's journal: charge, train, persist, mark released, publish, in the order that never under-counts."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from penchant.errors import CheckFailed
+from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.charges import Charge, State
 from penchant.privacy.events import PoissonGaussianSum, PrivacyEvent
 from penchant.privacy.ledger import Budget, Ledger
@@ -24,6 +26,24 @@ class Account:
     ledger: Ledger
     budget: Budget
     reproducible: bool
+
+    def solvent(self, people: set[str], event: PrivacyEvent, round_: int) -> set[str]:
+        """Those who can pay for this event. Whoever pays for this very round already pays for nothing more."""
+        charges = self.ledger.charges
+        paying: set[str] = set()
+        for charge in charges.all():
+            if (charge.run, charge.round, charge.purpose) == (self.ledger.run_id, round_, "update"):
+                paying |= set(charge.people or ()) if charge.state is State.RESERVED else set()
+        prices: dict[frozenset[tuple[PrivacyEvent, int]], float] = {}
+        kept = people & paying
+        for person in people - paying:
+            after = charges.history(person) + Counter([event])
+            key = frozenset(after.items())
+            if key not in prices:
+                prices[key] = PLDAccountant().epsilon(list(after.elements()), delta=self.budget.delta)
+            if prices[key] <= self.budget.epsilon:
+                kept.add(person)
+        return kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +64,19 @@ class RunJournal:
     """Keeps a run directory's checkpoints, ledger and metrics in step."""
 
     def __init__(
-        self, run: RunDirectory, guarantee: Guarantee, account: Account | None, hooks: Hooks
+        self,
+        run: RunDirectory,
+        guarantee: Guarantee,
+        account: Account | None,
+        hooks: Hooks,
+        *,
+        lifetime: Account | None = None,
     ) -> None:
-        """account: None where nothing is protected."""
+        """account: None where nothing is protected.  lifetime: what the same people spend over several runs."""
         self._run = run
         self._guarantee = guarantee
         self._account = account
+        self._lifetime = lifetime
         self._hooks = hooks
         self._checkpoints = Checkpoints(run.checkpoints)
         self._charge: Charge | None = None
@@ -83,11 +110,29 @@ class RunJournal:
             raise CheckFailed(
                 f"round {round_}: amplification is claimed, but its people were not drawn in secret"
             )
-        self._charge = self._account.ledger.resume(
+        if self._lifetime is not None:  # there it stays reserved, which counts for ever
+            self._reserved(self._lifetime, round_, event, draw)
+        self._charge = self._reserved(self._account, round_, event, draw)
+
+    def solvent(self, round_: int, event: PrivacyEvent | None, draw: Draw) -> Draw:
+        """The draw without those who would pass their budget. Where everybody pays, nobody can be left out alone.
+
+        It looks at what was spent and at nothing else, so that leaving somebody out tells nothing of what they did.
+        """
+        if event is None or draw.payers is None:
+            return draw
+        kept = set(draw.payers)
+        for account in filter(None, (self._account, self._lifetime)):
+            kept &= account.solvent(kept, event, round_)
+        people = [person for person in draw.people if str(person) in kept]
+        return replace(draw, people=people, payers=tuple(map(str, people)))
+
+    def _reserved(self, account: Account, round_: int, event: PrivacyEvent, draw: Draw) -> Charge:
+        return account.ledger.resume(
             round_,
             event,
-            budget=self._account.budget,
-            reproducible=self._account.reproducible,
+            budget=account.budget,
+            reproducible=account.reproducible,
             noise_at=self._guarantee.noise_at,
             people=draw.payers,
         )

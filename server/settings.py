@@ -77,6 +77,10 @@ class DeploymentSettings(Settings):
         privacy = self.privacy
         if privacy.reproducible_noise:
             raise ValueError("privacy.reproducible_noise is for simulations: here it would protect nobody")
+        if privacy.metrics_share:
+            raise ValueError(
+                "privacy.metrics_share is for simulations: a server releases no figures, noised or not"
+            )
         if self.federation.sampling not in (Sampling.ALL, Sampling.FIXED):
             raise ValueError(
                 "federation.sampling must be all or fixed: poisson claims a secret draw, and whoever watches the "

@@ -1,5 +1,6 @@
 """Wires a simulated federation: the same ServerApp and strategy as a deployment, on the engine that is asked for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,7 @@ from flwr.serverapp import Grid
 from penchant.client.app import ClientPlan, Person, client_app
 from penchant.errors import EnvironmentMissing
 from penchant.interest import InterestModel, TensorLayout
+from penchant.privacy.events import PrivacyEvent
 from penchant.privacy.noise import CryptographicNoise, NoiseSource, ReproducibleNoise
 from penchant.server.app import server_app
 from penchant.simulation.absence import Absence, round_of, schedule
@@ -21,9 +23,16 @@ from penchant.simulation.settings import Device, EngineName, RunSettings
 from penchant.simulation.shard import Crew, ShardTrainer, chance_of
 from penchant.simulation.stores import StackedStores
 from penchant.simulation.world import World
-from penchant.strategies import Guarantee, HeadState, InterestStrategy, Journal, Roster
+from penchant.strategies import Draw, Guarantee, HeadState, InterestStrategy, Journal, Roster
 from penchant.strategies.resolution import resolved
 from penchant.types import Unit
+
+Solvent = Callable[[int, PrivacyEvent | None, Draw], Draw]
+
+
+def _all_of(round_: int, event: PrivacyEvent | None, draw: Draw) -> Draw:
+    del round_, event
+    return draw
 
 
 def device_of(wanted: Device) -> str:
@@ -63,10 +72,13 @@ class Federation:
         fresh = InterestModel(self.world.items.vectors, self.settings.model, seed=self.settings.seed)
         return HeadState.initial(self.layout.read(fresh))
 
-    def train(self, state: HeadState, journal: Journal) -> HeadState:
-        """Run the rounds that are left. Raises: BudgetExceeded before a round that may not be paid for."""
+    def train(self, state: HeadState, journal: Journal, *, solvent: Solvent = _all_of) -> HeadState:
+        """Run the rounds that are left. Raises: BudgetExceeded before a round that may not be paid for.
+
+        solvent: leaves out of a draw whoever cannot pay for it.
+        """
         grid, roster = self._grid()
-        strategy = self._strategy(state, journal, roster)
+        strategy = self._strategy(state, journal, roster, solvent)
 
         def strategy_for(_: Grid) -> InterestStrategy:
             return strategy
@@ -83,7 +95,9 @@ class Federation:
         """What each client does with the last head: train the own adapter on it. Nothing leaves."""
         self._engine().finish(state.head, round_=state.round + 1)
 
-    def _strategy(self, state: HeadState, journal: Journal, roster: Roster) -> InterestStrategy:
+    def _strategy(
+        self, state: HeadState, journal: Journal, roster: Roster, solvent: Solvent
+    ) -> InterestStrategy:
         settings = self.settings
         return InterestStrategy(
             state=state,
@@ -98,6 +112,7 @@ class Federation:
             journal=journal,
             seed=settings.seed,
             votes_noise=lambda round_: self.noise("votes", round_),
+            solvent=solvent,
         )
 
     def _grid(self) -> tuple[LocalGrid, Roster]:

@@ -1,5 +1,6 @@
 """One simulated run, from settings to a run directory that can be resumed, reported and audited."""
 
+import hashlib
 import io
 import logging
 from collections.abc import Callable, Iterator
@@ -15,19 +16,20 @@ from safetensors.numpy import load_file, save
 
 from penchant.errors import BadInput, BudgetExceeded
 from penchant.evaluation import Part
-from penchant.privacy.custody import open_run_ledger
+from penchant.privacy.custody import open_account, open_run_ledger
+from penchant.privacy.events import PrivacyEvent
 from penchant.privacy.ledger import Budget, Ledger
 from penchant.rundir import RunDirectory, write_atomically, write_json
 from penchant.server.journal import Account, Hooks, RunJournal
 from penchant.simulation.evaluate import evaluate_run, scorer, watched
 from penchant.simulation.federation import Federation
 from penchant.simulation.record import cost, now, run_record
-from penchant.simulation.released import release_metrics
+from penchant.simulation.released import PURPOSE, release_metrics
 from penchant.simulation.settings import RunSettings, validated
 from penchant.simulation.world import World, build_world
 from penchant.strategies import HeadState
 from penchant.strategies.resolution import metrics_release
-from penchant.types import F32, Unit
+from penchant.types import F32, NoiseAt, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def simulate(
         state = _restored(run, federation, journal)
         stopped: BudgetExceeded | None = None
         try:
-            state = federation.train(state, journal)
+            state = federation.train(state, journal, solvent=journal.solvent)
         except BudgetExceeded as error:
             restored = journal.restore()
             if restored is None:
@@ -103,16 +105,33 @@ def _check_fresh(run: RunDirectory, settings: RunSettings, *, resume: bool) -> N
 @contextmanager
 def _journal(run: RunDirectory, federation: Federation, watch: Watch) -> Iterator[RunJournal]:
     with ExitStack() as stack:
-        account = None
+        account = lifetime = None
         if federation.guarantee.unit is not Unit.NONE:
             ledger = stack.enter_context(open_run_ledger(run.ledger_path, run.read_settings()))
             account = _account(ledger, federation.settings)
+            lifetime = stack.enter_context(_lifetime(run, federation))
         hooks = Hooks(
             persist=lambda round_: federation.stores.save(run.personal, round_),
             observe=_observer(federation),
             done=watch.round,
         )
-        yield RunJournal(run, federation.guarantee, account, hooks)
+        yield RunJournal(run, federation.guarantee, account, hooks, lifetime=lifetime)
+
+
+@contextmanager
+def _lifetime(run: RunDirectory, federation: Federation) -> Iterator[Account | None]:
+    """What these people spend over several runs, where the settings name an account for it."""
+    settings = federation.settings
+    if settings.account is None or settings.lifetime_epsilon is None:
+        yield None
+        return
+    names = "\n".join(federation.world.dataset.behaviours.user_ids)
+    who = hashlib.sha256(names.encode()).hexdigest()
+    with open_account(
+        Path(settings.account), run_id=str(run.read_settings()["started_at"]), people=who
+    ) as ledger:
+        budget = Budget(settings.lifetime_epsilon, settings.privacy.delta)
+        yield Account(ledger, budget, settings.privacy.reproducible_noise)
 
 
 def _account(ledger: Ledger, settings: RunSettings) -> Account:
@@ -172,6 +191,9 @@ def _release(run: RunDirectory, federation: Federation, people: pl.DataFrame, *,
     event = metrics_release(privacy)
     if event is None or privacy.epsilon is None:
         return
+    with _lifetime(run, federation) as lifetime:
+        if lifetime is not None and not _afforded(lifetime, event, round_):
+            return
     with open_run_ledger(run.ledger_path, run.read_settings()) as ledger:
         release_metrics(
             run,
@@ -183,6 +205,22 @@ def _release(run: RunDirectory, federation: Federation, people: pl.DataFrame, *,
             round_=round_,
             noise=lambda: federation.noise("metrics", round_),
         )
+
+
+def _afforded(lifetime: Account, event: PrivacyEvent, round_: int) -> bool:
+    """Charge the release of figures to the account of several runs; False, and nothing charged, where it is spent."""
+    try:
+        lifetime.ledger.resume(
+            round_,
+            event,
+            budget=lifetime.budget,
+            reproducible=lifetime.reproducible,
+            noise_at=NoiseAt.SERVER,
+            purpose=PURPOSE,
+        )
+    except BudgetExceeded:
+        return False
+    return True
 
 
 def _parquet(people: pl.DataFrame) -> bytes:

@@ -75,6 +75,12 @@ class RunSettings(Settings):
     threads: int = Field(default=1, ge=1)
     """Threads for tensor operations. More help on large catalogues, and hurt on a machine that is busy otherwise."""
 
+    account: str | None = None
+    """Path of a ledger that several runs on the same people share: what each person spends adds up in it."""
+
+    lifetime_epsilon: float | None = Field(default=None, gt=0)
+    """The most that one person may ever spend in `account`; whoever has spent it trains no more."""
+
     hold_out: HoldOutSettings = HoldOutSettings()
     encoder: EncoderSettings = EncoderSettings()
     model: ModelSettings = ModelSettings()
@@ -96,6 +102,8 @@ class RunSettings(Settings):
             )
         if privacy.unit is not Unit.NONE and privacy.epsilon is None and privacy.noise_multiplier is None:
             raise ValueError("give privacy.epsilon or privacy.noise_multiplier")
+        if (self.account is None) != (self.lifetime_epsilon is None):
+            raise ValueError("account and lifetime_epsilon go together")
         return self
 
 

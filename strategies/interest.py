@@ -93,11 +93,13 @@ class InterestStrategy(Strategy):
         journal: Journal,
         seed: int,
         votes_noise: Callable[[int], NoiseSource] = lambda _: CryptographicNoise(),
+        solvent: Callable[[int, PrivacyEvent | None, Draw], Draw] = lambda round_, event, draw: draw,
     ) -> None:
         """Start, or go on, from `state`.
 
         population: how many people the federation is for, a public number.
         noise: round -> its source of noise, asked once a round.  votes_noise: the same for the clip bound's votes.
+        solvent: leaves out of a draw whoever cannot pay for it any more; it may look at nothing but what was spent.
         """
         self.state = state
         self.layout = layout
@@ -109,6 +111,7 @@ class InterestStrategy(Strategy):
         self._noise = BandedNoise(noise, band=guarantee.band) if guarantee.band > 1 else noise
         self._votes_noise = votes_noise
         self._votes = no_votes()
+        self._solvent = solvent
         self._secret_sampling = secret_sampling
         self._journal = journal
         self._seed = seed
@@ -135,7 +138,9 @@ class InterestStrategy(Strategy):
             round_=round_,
             secret=self._secret_sampling,
         )
-        self._journal.charge(round_, self._guarantee.event_of(draw), draw)
+        event = self._guarantee.event_of(draw)
+        draw = self._solvent(round_, event, draw)
+        self._journal.charge(round_, event, draw)
         self._invited = len(draw.people)
         self._bytes_down = 0
         hosts = self._roster.nodes(draw.people)
