@@ -59,7 +59,7 @@ def privacy(saved: SavedRun) -> dict[str, Any]:
         if priced.unit is Unit.EVENT
         else [],
         "covered": _covered(released=saved.released is not None),
-        "not_covered": _not_covered(priced.unit, stated["noise_at"]),
+        "not_covered": _not_covered(priced.unit, stated["noise_at"], released=saved.released is not None),
     }
 
 
@@ -117,9 +117,10 @@ def _covered(*, released: bool) -> list[str]:
     return [head, "the released figures of groups, together with all heads"] if released else [head]
 
 
-def _not_covered(unit: Unit, noise_at: str) -> list[str]:
+def _not_covered(unit: Unit, noise_at: str, *, released: bool) -> list[str]:
     seen = "what the server itself sees: single clipped updates before noise; the server is trusted"
     single = "a person as a whole: the unit is one interaction, and several of one person cost more (see the table)"
     open_ends = [seen] if noise_at == "server" else []
     open_ends += [single] if unit is Unit.EVENT else []
-    return [*open_ends, _TUNING, _SIMULATION_ONLY, _DEVICE]
+    exact = f"all exact {_SIMULATION_ONLY}" if released else _SIMULATION_ONLY
+    return [*open_ends, _TUNING, exact, _DEVICE]

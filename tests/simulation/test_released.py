@@ -56,6 +56,9 @@ def test_a_share_of_the_budget_pays_for_accuracy_by_group(shop: Path, tmp_path: 
     said = json.loads(run.report_json_path.read_text())
     assert said["statement"]["releases_by_purpose"] == {"metrics": 1, "update": 2}
     assert said["statement"]["released"]["groups"] == released["groups"]
+    assert "all exact accuracy, group figures and costs in this report" in " ".join(
+        said["privacy"]["not_covered"]
+    )
     assert "Released besides the model" in run.report_html_path.read_text()
 
 
