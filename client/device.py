@@ -13,6 +13,7 @@ class StoredDevice:
     def __init__(self, store: DeviceStore, invitation: Invitation, plan: ClientPlan) -> None:
         self._store = store
         self._index = invitation.catalogue.index
+        self._federation = invitation.terms.name
         self._personal = store.personal(plan.personal.read(plan.model), belongs_to=invitation.digest)
 
     def history(self) -> I32:
@@ -20,6 +21,9 @@ class StoredDevice:
 
     def consents(self) -> bool:
         return self._store.consents()
+
+    def sends(self, round_: int) -> None:
+        self._store.note("sent an update", federation=self._federation, round=round_)
 
     def load(self) -> PersonalState:
         return self._personal.load()

@@ -38,6 +38,10 @@ class Device(ClientStore, Protocol):
         """Whether the person takes part, now."""
         ...
 
+    def sends(self, round_: int) -> None:
+        """Note for the person, durably, that an update is about to leave."""
+        ...
+
 
 def plan_of(invitation: Invitation, *, epsilon_limit: float | None) -> ClientPlan:
     """What the federation's terms mean on this device. epsilon_limit: the person's own; the lower of two holds."""
@@ -101,6 +105,7 @@ class Participant:
         person = Person(history, self._device, lambda round_: CryptographicNoise())
         update = answer(self._plan, person, request)
         self._check_consent()
+        self._device.sends(request.round)
         self._told("sent an update", request.round)
         return update_content(self._plan.shared, SummedUpdate(request.round, update))
 
