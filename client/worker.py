@@ -57,9 +57,10 @@ class Worker:
             heartbeat.start()
             message, context, _, _ = pull_task_input(client)
             push_message(client, self._reply(message, context), context)
+            _still(heartbeat)  # a heartbeat of a task that is over is refused
             push_task_output(client, context, "completed", "")
         finally:
-            heartbeat.stop()
+            _still(heartbeat)
             client.close()
 
     def _reply(self, message: Message, context: object) -> Message:
@@ -73,3 +74,8 @@ class Worker:
         return RuntimeHttpClient.from_server_address(
             self._address, True, None, [RuntimeVersionHttpInterceptor("penchant"), interceptor]
         )
+
+
+def _still(heartbeat: HeartbeatSender) -> None:
+    if heartbeat.is_running:
+        heartbeat.stop()
