@@ -96,7 +96,7 @@ class Federation:
         self._engine().finish(state.head, round_=state.round + 1)
 
     def _strategy(
-        self, state: HeadState, journal: Journal, roster: Roster, solvent: Solvent
+        self, state: HeadState, journal: Journal, roster: Roster, solvent: Solvent = _all_of
     ) -> InterestStrategy:
         settings = self.settings
         return InterestStrategy(

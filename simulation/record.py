@@ -1,5 +1,6 @@
 """What a simulated run writes down about itself: settings, versions, data, code, mechanism, cost."""
 
+import secrets
 from typing import Any
 
 from penchant.simulation.federation import Federation
@@ -12,6 +13,7 @@ def run_record(federation: Federation) -> dict[str, Any]:
     """run.json at the start of a run."""
     settings, world = federation.settings, federation.world
     return {
+        "id": secrets.token_hex(8),
         "settings": settings.model_dump(mode="json"),
         "seed": settings.seed,
         "versions": versions(),

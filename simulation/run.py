@@ -127,9 +127,7 @@ def _lifetime(run: RunDirectory, federation: Federation) -> Iterator[Account | N
         return
     names = "\n".join(federation.world.dataset.behaviours.user_ids)
     who = hashlib.sha256(names.encode()).hexdigest()
-    with open_account(
-        Path(settings.account), run_id=str(run.read_settings()["started_at"]), people=who
-    ) as ledger:
+    with open_account(Path(settings.account), run_id=str(run.read_settings()["id"]), people=who) as ledger:
         budget = Budget(settings.lifetime_epsilon, settings.privacy.delta)
         yield Account(ledger, budget, settings.privacy.reproducible_noise)
 

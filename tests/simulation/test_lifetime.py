@@ -81,6 +81,17 @@ def test_runs_add_up_by_person(shop: Path, tmp_path: Path) -> None:
     assert [charges.history(person).total() for person in charges.people()] == [2] * PEOPLE
 
 
+def test_two_runs_that_start_in_one_second_both_pay(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their charges must not be taken for one that is drawn again."""
+    monkeypatch.setattr("penchant.simulation.record.now", lambda: "2026-01-01T00:00:00+00:00")
+    account = tmp_path / "people.sqlite"
+    for name in ("first", "second"):
+        simulate(_settings(shop, account, "federation.rounds=1"), tmp_path / name)
+    assert [charge.round for charge in Charges(read_ledger(account)).all()] == [1, 1]
+
+
 def test_where_everybody_pays_everybody_stops_and_keeps_the_last_head(shop: Path, tmp_path: Path) -> None:
     account = tmp_path / "people.sqlite"
     simulate(_settings(shop, account, "federation.rounds=1"), tmp_path / "first")
