@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := none event user
+DEPLOYER := '.[client,server]'
 EVERYTHING := '.[baselines,client,dev,plots,ray,server,simulation]'
 
 .DEFAULT_GOAL := help
@@ -59,7 +60,7 @@ clean: ## Remove the environment, builds and caches (runs stay)
 	touch $@
 
 .venv/deployer: pyproject.toml constraints.txt
-	$(call install,'.[client,server]')
+	$(call install,$(DEPLOYER))
 	touch .venv/user $@
 
 .venv/developer: pyproject.toml constraints.txt
