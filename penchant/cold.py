@@ -1,7 +1,8 @@
 """Strangers to a model: people and items that are kept out of training entirely, and how well it serves them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +15,63 @@ ScoreHistories = Callable[[Behaviours, I64], F32]
 """`scores(histories, people) -> float32[len(people), n_items]`: of anybody's histories, known before or not."""
 
 _BLOCK = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Strangers:
+    """What is known of each person, and what they did later: all of it is right, whatever is known of it apart.
+
+    known, later: of the same people.  closed: bool[n_items], items that are no candidates for anybody.
+    """
+
+    known: Behaviours
+    later: Behaviours
+    closed: Bool
+
+    @classmethod
+    def after(cls, people: Behaviours, shots: int, closed: Bool) -> "Strangers":
+        """People of whom the first `shots` events are known."""
+        first = np.arange(people.n_events) - people.offsets[people.users] < shots
+        return cls(people.where(first), people.where(~first), closed)
+
+    @cached_property
+    def asked(self) -> I64:
+        """Who has something to find: int64[n]."""
+        return np.array([person for person, items in enumerate(self.right) if len(items)], np.int64)
+
+    @cached_property
+    def seen(self) -> list[I64]:
+        """What is no candidate, a person."""
+        shut = np.flatnonzero(self.closed)
+        return [np.union1d(self.known.of(person).items, shut) for person in range(self.known.n_users)]
+
+    @cached_property
+    def right(self) -> list[I64]:
+        """What is to be found, a person."""
+        later = (self.later.of(person).items for person in range(self.later.n_users))
+        return [
+            np.setdiff1d(items, seen).astype(np.int64) for items, seen in zip(later, self.seen, strict=True)
+        ]
+
+    def measure(self, score: ScoreHistories, *, k: int = 10) -> dict[str, float]:
+        """Means over the people who have something to find, and `n`, how many they are; empty where nobody has."""
+        sums: dict[str, float] = {}
+        for people in self._blocks():
+            figures = relevant_summary(
+                score(self.known, people),
+                [self.right[person] for person in people],
+                seen=[self.seen[person] for person in people],
+                k=k,
+            )
+            for name, values in figures.items():
+                sums[f"{name}@{k}"] = sums.get(f"{name}@{k}", 0.0) + float(values.sum())
+        return {name: total / len(self.asked) for name, total in sums.items()} | (
+            {"n": len(self.asked)} if sums else {}
+        )
+
+    def _blocks(self) -> Iterator[I64]:
+        for start in range(0, len(self.asked), _BLOCK):
+            yield self.asked[start : start + _BLOCK]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,44 +107,13 @@ class ColdStart:
             cold_items,
         )
 
-    def people_after(self, score: ScoreHistories, shots: int, *, k: int = 10) -> dict[str, float]:
-        """Serve the people who were kept out after their first `shots` events: all their later items are right.
+    def reveal(self, people: Behaviours, shots: int) -> Strangers:
+        """Any people after their first `shots` events; candidates are all items that stay."""
+        return Strangers.after(people, shots, self.cold_items)
 
-        Candidates are all items that stay, less those of the first events. A person without later items is left out.
-        """
-        position = np.arange(self.people.n_events) - self.people.offsets[self.people.users]
-        first = self.people.where(position < shots)
-        later = self.people.where(position >= shots)
-        kept_out = np.flatnonzero(self.cold_items)
-        seen = [np.union1d(first.of(p).items, kept_out) for p in range(first.n_users)]
-        return _examined(score, first, later, seen, k=k)
-
-    def new_items(self, score: ScoreHistories, histories: Behaviours, *, k: int = 10) -> dict[str, float]:
-        """Rank the items that were kept out, among themselves, for the warm people: those that they chose are right."""
-        kept_in = np.flatnonzero(~self.cold_items)
-        return _examined(score, histories, self.of_items, [kept_in] * histories.n_users, k=k)
-
-
-def _examined(
-    score: ScoreHistories, histories: Behaviours, later: Behaviours, seen: Sequence[I64], *, k: int
-) -> dict[str, float]:
-    """Means over people who have something to find."""
-    sums: dict[str, float] = {}
-    served = 0
-    for people in _blocks(later):
-        right = [np.setdiff1d(later.of(person).items, seen[person]) for person in people]
-        figures = relevant_summary(score(histories, people), right, seen=[seen[p] for p in people], k=k)
-        found = ~np.isnan(figures["ndcg"])
-        served += int(found.sum())
-        for name, values in figures.items():
-            sums[f"{name}@{k}"] = sums.get(f"{name}@{k}", 0.0) + float(values[found].sum())
-    return {name: total / served for name, total in sums.items()} | {"n": served} if served else {}
-
-
-def _blocks(behaviours: Behaviours) -> Iterator[I64]:
-    people = np.flatnonzero(behaviours.counts)
-    for start in range(0, len(people), _BLOCK):
-        yield people[start : start + _BLOCK]
+    def new_items(self, histories: Behaviours) -> Strangers:
+        """The items that were kept out, ranked among themselves for the warm people by their histories."""
+        return Strangers(histories, self.of_items, ~self.cold_items)
 
 
 def _drawn(size: int, share: float, seed: int, what: str) -> I64:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penchant.errors import NotFinite
-from penchant.types import F32, F64, I32, I64, NO_ITEM
+from penchant.types import F32, F64, I32, I64, NO_ITEM, Bool
 
 Items = npt.NDArray[np.integer[Any]]
 
@@ -155,13 +155,11 @@ def relevant_summary(
     right = np.zeros(scores.shape, np.bool_)
     right[_cells(relevant)] = True
     _refuse_not_finite(scores)
-    masked = scores.copy()
-    masked[_cells(seen)] = -np.inf
-    order = np.lexsort((right, -masked), axis=1)[:, :k]
-    hits = np.take_along_axis(right, order, axis=1)
+    hits = np.take_along_axis(right, _first_against(scores, right, seen, k), axis=1)
     gains = 1 / np.log2(np.arange(2, k + 2))
     ideal = np.concatenate([[np.nan], np.cumsum(gains)])
     sizes = np.array([len(items) for items in relevant])
+    hits = np.pad(hits, ((0, 0), (0, k - hits.shape[1])))
     found = hits.sum(axis=1)
     nothing = np.where(sizes > 0, 1.0, np.nan)
     return {
@@ -170,6 +168,17 @@ def relevant_summary(
         "recall": found / np.where(sizes > 0, sizes, np.nan),
         "precision": found / k * nothing,
     }
+
+
+def _first_against(scores: F32, right: Bool, seen: Sequence[Items], k: int) -> I64:
+    """The first k of each row, int64[n, min(k, n_items)]; an item that ties with a right one stands before it."""
+    masked = scores.astype(np.float64)
+    masked[right] = np.nextafter(masked[right], -np.inf)  # behind its equals, before the next float32 below
+    masked[_cells(seen)] = -np.inf
+    k = min(k, masked.shape[1])
+    first = np.argpartition(-masked, k - 1, axis=1)[:, :k]
+    order = np.argsort(-np.take_along_axis(masked, first, axis=1), axis=1, kind="stable")
+    return np.asarray(np.take_along_axis(first, order, axis=1), np.int64)
 
 
 def _candidate_scores(scores: F32, targets: I32, negatives: I32) -> F32:

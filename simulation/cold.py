@@ -1,27 +1,30 @@
 """How a finished run serves strangers, beside references that know as much. Simulation only."""
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from penchant.baselines import BASELINES, READ_VECTORS, Baseline
+from penchant.baselines import (
+    Fits,
+    Reference,
+    Rehearsal,
+    StrangerReferences,
+    code_digest,
+    new_item_references,
+)
 from penchant.behaviours import Behaviours
-from penchant.cold import ColdStart, ScoreHistories
+from penchant.cold import ScoreHistories, Strangers
 from penchant.errors import BadInput
 from penchant.interest import InterestModel, TensorLayout, score_people
+from penchant.rundir import read_json, write_json
 from penchant.simulation.world import World
 from penchant.types import F32, I64
 
-REFERENCES = (
-    "popularity",
-    "recent_popularity",
-    "content_knn",
-    "item_knn",
-    "user_knn",
-    "ease",
-    "recency_ease",
-)
-"""What strangers are served by otherwise: each folds in a history that it never met."""
+Record = dict[str, Any]
 
 
 class Cold(StrEnum):
@@ -31,45 +34,88 @@ class Cold(StrEnum):
     ITEMS = "items"
 
 
-def serve_strangers(
-    model: InterestModel,
-    world: World,
-    head: F32,
-    *,
-    which: Cold,
-    shots: Sequence[int],
-    max_history: int,
-    references: Mapping[str, Baseline] | None = None,
-    done: Callable[[str], None] = lambda name: None,
-) -> dict[str, Any]:
-    """`record[shots][model][metric]`; for new items the shots are "all", a person's whole training history.
+@dataclass(frozen=True)
+class Question:
+    """Who or what is new; how many first events of new people are known; whether references are tuned to that.
 
-    Strangers have no adapter: the head serves them as it is. references: None takes the shipped settings.
+    folder: where the references' figures are kept, so that the next run on the same people need not wait for them.
+    done: told of each finished row.
+    """
+
+    which: Cold
+    shots: Sequence[int] = (0, 1, 3, 5, 10)
+    tune: bool = True
+    folder: Path | None = None
+    done: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of known events. reference: the fitted references, made when they are asked for."""
+
+    name: str
+    strangers: Strangers
+    references: Callable[[], Iterable[Reference]]
+
+
+def serve_strangers(
+    model: InterestModel, world: World, head: F32, question: Question, *, max_history: int
+) -> tuple[Record, Record]:
+    """`figures[shots][model][metric]` and `settings[shots][reference]`; for new items the shots are "all".
+
+    Strangers have no adapter: the head serves them as it is. References are tuned on warm people in the strangers'
+    place, after the same number of known events; never on the strangers.
     Raises: BadInput where the run kept nothing out.
     """
-    cold = world.cold
+    own = _head_scores(model, head, max_history)
+    figures, chosen = {}, {}
+    for row in _rows(world, question):
+        beside = _remembered(row, world, question)
+        figures[row.name] = {"penchant": row.strangers.measure(own), **beside["figures"]}
+        chosen[row.name] = beside["settings"]
+        question.done()
+    return figures, chosen
+
+
+def _rows(world: World, question: Question) -> Iterator[Row]:
+    which, cold, train, vectors = question.which, world.cold, world.split.train, world.items.vectors
     if cold is None or not (len(cold.people.user_ids) if which is Cold.PEOPLE else cold.cold_items.any()):
         raise BadInput(
             f"the run kept no {which} out of training; train with --set hold_out.{which}=0.1 to measure this"
         )
-    scorers = {"penchant": _head_scores(model, head, max_history)}
-    done("penchant")
-    for name, baseline in (references or {name: BASELINES[name] for name in REFERENCES}).items():
-        scorers[name] = _reference_scores(baseline, name, world)
-        done(name)
-    return _measured(cold, scorers, world, which, shots)
-
-
-def _measured(
-    cold: ColdStart, scorers: Mapping[str, ScoreHistories], world: World, which: Cold, shots: Sequence[int]
-) -> dict[str, Any]:
     if which is Cold.ITEMS:
-        train = world.split.train
-        return {"all": {name: cold.new_items(score, train) for name, score in scorers.items()}}
-    return {
-        str(count): {name: cold.people_after(score, count) for name, score in scorers.items()}
-        for count in shots
-    }
+        yield Row(
+            "all",
+            cold.new_items(train),
+            lambda: new_item_references(train, vectors, cold.cold_items, tune=question.tune),
+        )
+        return
+    rehearsal = Rehearsal.of(train, vectors, cold.reveal) if question.tune else None
+    references = StrangerReferences(Fits(train, vectors), rehearsal)
+    for shots in question.shots:
+        yield Row(str(shots), cold.reveal(cold.people, shots), partial(references.after, shots))
+
+
+def _remembered(row: Row, world: World, question: Question) -> Record:
+    """Figures and settings of the references: from the folder where they were measured before."""
+    kept = question.folder and question.folder / f"{_identity(row, world, question)}.json"
+    if kept and kept.is_file():
+        return read_json(kept)
+    record: Record = {"figures": {}, "settings": {}}
+    for name, scorer, settings in row.references():
+        record["figures"][name] = row.strangers.measure(scorer.scores)
+        record["settings"][name] = settings
+    if kept:
+        write_json(kept, record)
+    return record
+
+
+def _identity(row: Row, world: World, question: Question) -> str:
+    """Changes with the code of the references, and with all that they learn from, are tuned on and are asked."""
+    strangers = row.strangers
+    terms = (code_digest(), strangers.known.digest, strangers.later.digest, strangers.closed.tobytes().hex())
+    parts = (*terms, world.split.train.digest, world.items.digest, row.name, str(question.tune))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def _head_scores(model: InterestModel, head: F32, max_history: int) -> ScoreHistories:
@@ -80,9 +126,3 @@ def _head_scores(model: InterestModel, head: F32, max_history: int) -> ScoreHist
         return score_people(model, own, adapters=None, max_history=max_history)
 
     return scores
-
-
-def _reference_scores(baseline: Baseline, name: str, world: World) -> ScoreHistories:
-    vectors = world.items.vectors
-    known = vectors if name in READ_VECTORS else vectors[:, :0]
-    return baseline.fit(world.split.train, known).scores

@@ -38,7 +38,7 @@ def test_a_stranger_is_known_by_the_first_events_alone(cold: ColdStart) -> None:
         given.extend(len(histories.of(int(person)).items) for person in people)
         return np.zeros((len(people), N_ITEMS), np.float32)
 
-    cold.people_after(record, 3)
+    cold.reveal(cold.people, 3).measure(record)
     assert given
     assert set(given) == {3}
 
@@ -56,9 +56,10 @@ def test_who_knows_the_answers_finds_all_and_who_knows_nothing_finds_none(
     def nothing(histories: Behaviours, people: I64) -> F32:
         return np.zeros((len(people), N_ITEMS), np.float32)
 
-    perfect = cold.people_after(oracle, shots)
+    strangers = cold.reveal(cold.people, shots)
+    perfect = strangers.measure(oracle)
     assert perfect["ndcg@10"] == pytest.approx(1)
-    assert cold.people_after(nothing, shots)["ndcg@10"] < 0.05
+    assert strangers.measure(nothing)["ndcg@10"] < 0.05
 
 
 def test_new_items_are_ranked_among_themselves(cold: ColdStart) -> None:
@@ -71,11 +72,11 @@ def test_new_items_are_ranked_among_themselves(cold: ColdStart) -> None:
             row[cold.of_items.of(int(person)).items] = 1
         return rows
 
-    assert cold.new_items(old_first, cold.warm)["ndcg@10"] == pytest.approx(1)
+    assert cold.new_items(cold.warm).measure(old_first)["ndcg@10"] == pytest.approx(1)
 
 
 def test_popularity_learned_from_the_warm_serves_the_cold(cold: ColdStart) -> None:
     fitted = Popularity().fit(cold.warm, np.empty((N_ITEMS, 0), np.float32))
-    figures = cold.people_after(fitted.scores, 0)
+    figures = cold.reveal(cold.people, 0).measure(fitted.scores)
     assert figures["n"] == len(cold.people.user_ids)
     assert 0.1 < figures["ndcg@10"] < 0.6

@@ -17,7 +17,7 @@ from penchant.types import F32
 
 Record = dict[str, Any]
 
-_SOURCES: Final = ("baselines/*.py", "evaluation.py", "ranking.py", "behaviours.py")
+_SOURCES: Final = ("baselines/*.py", "evaluation.py", "cold.py", "ranking.py", "behaviours.py")
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class Bench:
         return Tuned(grid[best], figures[best], len(grid))
 
     def _key(self, baseline: Baseline, part: Part) -> str:
-        terms = [_code(), self.data, part, settings(baseline)]
+        terms = [code_digest(), self.data, part, settings(baseline)]
         return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _code() -> str:
+def code_digest() -> str:
     """Changes with every line of the baselines and their evaluation: figures of other code are not remembered."""
     root = Path(penchant.__file__).parent
     sources = sorted(path for pattern in _SOURCES for path in root.glob(pattern))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from penchant.baselines._linear import LinearScorer
-from penchant.baselines._matrix import had
+from penchant.baselines._matrix import had_both
 from penchant.behaviours import Behaviours
 from penchant.types import F32, F64
 
@@ -23,8 +23,7 @@ class Ease:
     memory: float | None = None
 
     def fit(self, train: Behaviours, vectors: F32) -> LinearScorer:
-        matrix = had(train, len(vectors))
-        gram = (matrix.T @ matrix).toarray().astype(np.float64)
+        gram = had_both(train, len(vectors)).astype(np.float64)
         return LinearScorer(_weights(gram, self.ridge), self.memory)
 
 

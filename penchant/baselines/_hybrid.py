@@ -14,12 +14,15 @@ from penchant.baselines._popularity import Popularity, RecentPopularity
 from penchant.baselines._protocol import Baseline, Scorer
 from penchant.behaviours import Behaviours, Split, leave_one_out
 from penchant.rng import stream
-from penchant.types import F32, I32, I64, NO_ITEM
+from penchant.types import F32, I64, NO_ITEM
 
 _LEARNERS: Final = 1000
 """People whose choices the stacked weights are learned from: enough for a handful of numbers."""
 
 _STEPS: Final = 60
+
+_NEVER: Final = -1e9
+"""Score of what is not to be chosen: so low that its chance is 0, and finite, as 0 times infinity is no number."""
 
 _COLLABORATIVE: Final = Ease(memory=10.0)
 _SIMILAR: Final = ContentKnn()
@@ -35,7 +38,11 @@ class WeightedHybrid:
 
     def fit(self, train: Behaviours, vectors: F32) -> "SumScorer":
         parts = (self.collaborative.fit(train, vectors), self.similar.fit(train, vectors))
-        return SumScorer(parts, np.array([1 - self.content, self.content], np.float32))
+        return SumScorer(parts, self.weights)
+
+    @property
+    def weights(self) -> F32:
+        return np.array([1 - self.content, self.content], np.float32)
 
 
 @dataclass(frozen=True)
@@ -71,11 +78,11 @@ class SumScorer:
     def scores(self, histories: Behaviours, users: I64) -> F32:
         total = np.float32(0)
         for part, weight in zip(self.parts, self.weights, strict=True):
-            total = total + weight * _standardised(part.scores(histories, users))
+            total = total + weight * standardised(part.scores(histories, users))
         return np.asarray(total, np.float32)
 
 
-def _standardised(scores: F32) -> F32:
+def standardised(scores: F32) -> F32:
     """Mean 0 and deviation 1 over the catalogue, for each person; a constant row becomes 0."""
     centred = scores - scores.mean(axis=1, keepdims=True)
     return np.asarray(centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-9), np.float32)
@@ -87,23 +94,28 @@ def _learned(parts: list[Scorer], inner: Split) -> F32:
     if len(people) == 0:
         return np.full(len(parts), 1 / len(parts), np.float32)
     chosen = stream(0, "stacked hybrid").permutation(people)[:_LEARNERS]
-    features = np.stack([_standardised(part.scores(inner.train, chosen)) for part in parts], axis=-1)
-    return _softmax_weights(
+    features = np.stack([standardised(part.scores(inner.train, chosen)) for part in parts], axis=-1)
+    return softmax_weights(
         torch.from_numpy(features),
-        inner.validation[chosen],
+        torch.nn.functional.one_hot(
+            torch.from_numpy(inner.validation[chosen]).long(), features.shape[1]
+        ).float(),
         torch.from_numpy(had(inner.train, features.shape[1], chosen).toarray() > 0),
     )
 
 
-def _softmax_weights(features: Tensor, targets: I32, seen: Tensor) -> F32:
-    """features: float32[n, n_items, n_parts].  seen: bool[n, n_items], not to be chosen."""
+def softmax_weights(features: Tensor, right: Tensor, seen: Tensor) -> F32:
+    """Weights that make what was chosen likeliest: float32[n_parts].
+
+    features: float32[n, n_items, n_parts].  right: float32[n, n_items], each person's choices, adding up to 1.
+    seen: bool[n, n_items], not to be chosen.
+    """
     weights = torch.full((features.shape[-1],), 0.5, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=_STEPS, line_search_fn="strong_wolfe")
-    right = torch.from_numpy(targets).long()
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        scores = (features @ weights).masked_fill(seen, -torch.inf)
+        scores = (features @ weights).masked_fill(seen, _NEVER)
         value = torch.nn.functional.cross_entropy(scores, right)
         value.backward()
         return value

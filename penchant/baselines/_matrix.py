@@ -1,5 +1,7 @@
 """Who had what, as a sparse matrix."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.sparse import csr_array
 
@@ -22,6 +24,18 @@ def had(
     latest = _latest(rows.astype(np.int64) * n_items + items)
     weights = np.ones(len(rows), np.float32) if memory is None else np.exp(-ages / memory).astype(np.float32)
     return csr_array((weights[latest], (rows[latest], items[latest])), shape=(len(chosen), n_items))
+
+
+@lru_cache(maxsize=2)
+def had_both(train: Behaviours, n_items: int) -> F32:
+    """float32[n_items, n_items], read-only: how many people had each two items; on the diagonal, how many had one.
+
+    The latest results are remembered: several models start from the same counts.
+    """
+    matrix = had(train, n_items)
+    both: F32 = (matrix.T @ matrix).toarray()
+    both.setflags(write=False)
+    return both
 
 
 def strongest(similarities: F32, k: int) -> F32:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from penchant.baselines._linear import LinearScorer
-from penchant.baselines._matrix import had, strongest
+from penchant.baselines._matrix import had, had_both, strongest
 from penchant.behaviours import Behaviours
 from penchant.types import F32, I64
 
@@ -38,7 +38,8 @@ class UserKnnScorer:
         asked = had(histories, self.people.shape[1], users, memory=self.memory)
         sizes = np.sqrt(np.maximum(np.diff(self.people.indptr), 1)).astype(np.float32)
         likeness = np.asarray((asked @ self.people.T).toarray() / sizes, np.float32)
-        return np.asarray(strongest(likeness, self.neighbours) @ self.people, np.float32)
+        nearest = csr_array(strongest(likeness, self.neighbours))
+        return np.asarray((nearest @ self.people).toarray(), np.float32)
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,7 @@ class ItemKnn:
     memory: float | None = None
 
     def fit(self, train: Behaviours, vectors: F32) -> LinearScorer:
-        matrix = had(train, len(vectors))
-        both = (matrix.T @ matrix).toarray()
+        both = had_both(train, len(vectors))
         norms = np.sqrt(both.diagonal())
         shrunk = np.outer(norms, norms) + self.shrink
         cosine = np.divide(both, shrunk, out=np.zeros_like(both), where=shrunk > 0)

@@ -23,6 +23,9 @@ def evaluate(
     shots: Annotated[
         str, typer.Option(help="With --cold people: how many first events are known, divided by commas.")
     ] = "0,1,3,5,10",
+    tune: Annotated[
+        bool, typer.Option(help="With --cold: choose the references' settings on warm people first.")
+    ] = True,
     fmt: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     debug: DebugOption = False,
@@ -39,8 +42,11 @@ def evaluate(
     output = Output(fmt, quiet=quiet)
     settings, world, federation, head, adapters = load_run(RunDirectory.existing(run))
     if cold is not None:
-        found = _cold(settings, world, federation, head, _chosen(cold), _counts(shots), output)
-        output.result({"cold": {cold: found}}, _cold_table(cold, found))
+        found, chosen = _cold(
+            (settings, world, federation, head), _chosen(cold), _counts(shots), output, tune
+        )
+        references = {"tuned": tune, "settings": chosen}
+        output.result({"cold": {cold: found}, "references": references}, _cold_table(cold, found))
         return
     record, _ = evaluate_run(
         federation.model,
@@ -83,29 +89,26 @@ def _counts(shots: str) -> list[int]:
 
 
 def _cold(
-    settings: Any, world: Any, federation: Any, head: Any, which: "Cold", shots: list[int], output: Output
-) -> dict[str, Any]:
-    from penchant.simulation.cold import REFERENCES, serve_strangers
+    run: Any, which: "Cold", shots: list[int], output: Output, tune: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    from penchant.cache import cache_folder
+    from penchant.simulation.cold import Cold, Question, serve_strangers
 
-    with output.progress("Strangers", len(REFERENCES) + 1) as tick:
+    settings, world, federation, head = run
+    with output.progress("Strangers", 1 if which is Cold.ITEMS else len(shots)) as tick:
+        question = Question(which, shots, tune, cache_folder() / "cold", tick)
         return serve_strangers(
-            federation.model,
-            world,
-            head,
-            which=which,
-            shots=shots,
-            max_history=settings.training.max_history,
-            done=lambda _: tick(),
+            federation.model, world, head, question, max_history=settings.training.max_history
         )
 
 
 def _cold_table(which: str, found: dict[str, Any]) -> Table:
-    known = {"people": "known events", "items": "candidates: the new items"}[which]
-    table = Table(title=f"New {which}: NDCG@10 / HR@10")
+    what = "by how many of their first events are known" if which == "people" else "among the new items"
+    table = Table(title=f"New {which}, {what}: NDCG@10")
     table.add_column("model")
     for count in found:
-        table.add_column(f"{known} {count}" if which == "people" else known, justify="right")
+        table.add_column(count, justify="right")
     for name in next(iter(found.values())):
         cells = (found[count][name] for count in found)
-        table.add_row(name, *(f"{c['ndcg@10']:.4f} / {c['hr@10']:.4f}" if c else "-" for c in cells))
+        table.add_row(name, *(f"{cell['ndcg@10']:.4f}" if cell else "-" for cell in cells))
     return table
