@@ -41,6 +41,50 @@ class ModelSettings(Settings):
     """Rank of the personal residual on the head."""
 
 
+class CompanySettings(Settings):
+    """What keeps company with what: how often items, and pairs of items, occur, counted once before any training."""
+
+    items: int = Field(default=0, ge=0)
+    """How many of the most liked items are counted in pairs; 0 leaves this part of the model out."""
+
+    window: int = Field(default=12, ge=1, le=1000)
+    """Events that two items may lie apart in a history to count as a pair."""
+
+    half_life: float = Field(default=4.0, gt=0)
+    """Distance, in events, at which a pair counts half."""
+
+    damping: float = Field(default=0.2, ge=0, le=1)
+    """How much less a pair of much liked items counts than one of seldom liked: power of how much each is liked."""
+
+    popularity_share: float = Field(default=0.1, gt=0, lt=1)
+    """Share of what the counts may cost that pays for counting single items; pairs get the rest."""
+
+    share: float = Field(default=0.5, gt=0, lt=1)
+    """Share of the run's squared loss that pays for the counts; rounds of training get the rest. Without any round the
+    counts get all of it."""
+
+    trust: float = Field(default=10.0, gt=0)
+    """How far a pair's count may plausibly lie from what likings and texts let expect, as a multiple of that."""
+
+    source_power: float = Field(default=0.8, ge=0, le=1)
+    """How far an item of the history speaks less for others the more it is liked itself; 1: as a conditional chance."""
+
+    target_power: float = Field(default=0.3, ge=0, le=1)
+    """How far items that everybody likes are held back in favour of particular ones."""
+
+    memory: float = Field(default=1.5, gt=0)
+    """Half-life, in events, of the history that is asked with."""
+
+    prior_events: float = Field(default=100.0, ge=0)
+    """Weight of what everybody likes, in events of one's own: it fades as a history grows longer."""
+
+    head_weight: float = Field(default=0.0, ge=0)
+    """Weight of the trained head's scores beside the logarithm of the company's; 0 serves by company alone."""
+
+    neighbours: int = Field(default=256, ge=1)
+    """Items kept as company of each; what a device holds grows with it."""
+
+
 class TrainingSettings(Settings):
     """What a client does with its own history in one round."""
 
@@ -144,8 +188,8 @@ class PrivacySettings(Settings):
 class FederationSettings(Settings):
     """Rounds and cohorts."""
 
-    rounds: int = Field(default=120, ge=1)
-    """Rounds of training."""
+    rounds: int = Field(default=120, ge=0)
+    """Rounds of training; 0 trains nothing."""
 
     cohort: int | None = Field(default=None, ge=1)
     """People expected each round; null takes everyone."""

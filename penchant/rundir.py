@@ -71,6 +71,16 @@ class RunDirectory:
         return self.root / "checkpoints"
 
     @property
+    def counts(self) -> Path:
+        """Counts of items and of pairs as they were released, where the run counts any."""
+        return self.root / "counts"
+
+    @property
+    def company_path(self) -> Path:
+        """What keeps company with what, computed from the counts, safetensors: as a device holds it."""
+        return self.root / "company.safetensors"
+
+    @property
     def personal(self) -> Path:
         """Adapters: in a simulation only; on a device they live in its own store."""
         return self.root / "personal"

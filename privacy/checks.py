@@ -100,7 +100,8 @@ def events(evidence: Evidence) -> str:
     _following(evidence)
     others = [charge for charge in evidence.charges.all() if charge.purpose != "update"]
     for charge in others:
-        paid = stated.get("metrics_noise_multiplier") if charge.purpose == "metrics" else None
+        counts = stated.get("counts_noise_multipliers") or {}
+        paid = {**counts, "metrics": stated.get("metrics_noise_multiplier")}.get(charge.purpose)
         expect(
             paid is not None and charge.event == GaussianSum(float(paid), Unit(stated["unit"])),
             f"ledger entry {charge.id} charges for {charge.purpose!r}, of which run.json says nothing, or otherwise",
@@ -213,6 +214,29 @@ def results(evidence: Evidence) -> str:
     return f"{looked} checkpoints{' and the released figures' if figures else ''} hash to what was charged"
 
 
+def counts(evidence: Evidence) -> str:
+    """Every count of items or pairs that lies in the run is the one that was charged, and none is missing."""
+    found = {path.stem: path for path in sorted(evidence.run.counts.glob("*.safetensors"))}
+    charged = {
+        charge.purpose: charge.result
+        for charge in evidence.charges.all()
+        if charge.went_out and charge.purpose not in ("update", "metrics")
+    }
+    expect(
+        set(found) == set(charged),
+        f"counts {sorted(set(found) ^ set(charged))} are in the run or in the ledger, not in both",
+    )
+    for name, path in found.items():
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        expect(digest == charged[name], f"{path.name} is not what the ledger charged for {name}")
+    if not found:
+        expect(
+            not evidence.run.company_path.is_file(), "company.safetensors rests on counts that nobody charged"
+        )
+        return "nothing was counted"
+    return f"{' and '.join(found)} hash to what was charged"
+
+
 CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("signatures", signatures),
     ("witness", witness),
@@ -224,6 +248,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("sampling", sampling),
     ("tensors", tensors),
     ("results", results),
+    ("counts", counts),
 )
 UNSIGNED_CHECKS: Final = tuple(check for check in CHECKS if check[0] not in ("signatures", "witness"))
 """For a simulation whose ledger nobody signed and nobody witnessed."""

@@ -19,8 +19,8 @@ from penchant.baselines import (
 from penchant.behaviours import Behaviours
 from penchant.cold import ScoreHistories, Strangers
 from penchant.errors import BadInput
-from penchant.interest import InterestModel, TensorLayout, score_people
 from penchant.rundir import read_json, write_json
+from penchant.simulation.serving import Serving
 from penchant.simulation.world import World
 from penchant.types import F32, I64
 
@@ -58,16 +58,14 @@ class Row:
     references: Callable[[], Iterable[Reference]]
 
 
-def serve_strangers(
-    model: InterestModel, world: World, head: F32, question: Question, *, max_history: int
-) -> tuple[Record, Record]:
+def serve_strangers(serving: Serving, world: World, question: Question) -> tuple[Record, Record]:
     """`figures[shots][model][metric]` and `settings[shots][reference]`; for new items the shots are "all".
 
     Strangers have no adapter: the head serves them as it is. References are tuned on warm people in the strangers'
     place, after the same number of known events; never on the strangers.
     Raises: BadInput where the run kept nothing out.
     """
-    own = _head_scores(model, head, max_history)
+    own = _own_scores(serving)
     figures, chosen = {}, {}
     for row in _rows(world, question):
         beside = _remembered(row, world, question)
@@ -118,11 +116,8 @@ def _identity(row: Row, world: World, question: Question) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _head_scores(model: InterestModel, head: F32, max_history: int) -> ScoreHistories:
-    TensorLayout.shared(model).write(model, head)
-
+def _own_scores(serving: Serving) -> ScoreHistories:
     def scores(histories: Behaviours, people: I64) -> F32:
-        own = [histories.of(int(person)).items for person in people]
-        return score_people(model, own, adapters=None, max_history=max_history)
+        return serving.scores([histories.of(int(person)).items for person in people])
 
     return scores

@@ -8,23 +8,19 @@ import polars as pl
 
 from penchant.baselines import REFERENCES, examine
 from penchant.evaluation import Evaluation, Examination, Part, Scores
-from penchant.interest import InterestModel, TensorLayout, score_people
+from penchant.simulation.serving import Serving
 from penchant.simulation.world import World
 from penchant.types import F32, I64
 
 _QUARTILES = ("1 low", "2", "3", "4 high")
 
 
-def scorer(
-    model: InterestModel, world: World, head: F32, *, adapters: F32 | None, max_history: int
-) -> Scores:
-    """Scores of blocks of people by their training histories. adapters: None scores with the shared head alone."""
-    TensorLayout.shared(model).write(model, head)
+def scorer(serving: Serving, world: World, *, adapters: F32 | None) -> Scores:
+    """Scores of blocks of people by their training histories. adapters: None scores with what is shared alone."""
 
     def scores(users: I64) -> F32:
         own = None if adapters is None else adapters[users]
-        histories = [world.histories[user] for user in users]
-        return score_people(model, histories, adapters=own, max_history=max_history)
+        return serving.scores([world.histories[user] for user in users], own)
 
     return scores
 
@@ -40,12 +36,11 @@ def watched(examination: Examination, scores: Scores) -> dict[str, float]:
 
 
 def evaluate_run(
-    model: InterestModel, world: World, head: F32, adapters: F32, *, max_history: int, seed: int
+    serving: Serving, world: World, adapters: F32, *, seed: int
 ) -> tuple[dict[str, Any], pl.DataFrame]:
     """Accuracy of the model, with and without adapters, and of the baselines; and one row a person."""
     test, validation = (world.examination(part, seed=seed) for part in (Part.TEST, Part.VALIDATION))
-    personal = scorer(model, world, head, adapters=adapters, max_history=max_history)
-    shared = scorer(model, world, head, adapters=None, max_history=max_history)
+    personal, shared = scorer(serving, world, adapters=adapters), scorer(serving, world, adapters=None)
     own, alone = test.evaluate(personal), test.evaluate(shared)
     on_validation = validation.evaluate(personal)
     record = {

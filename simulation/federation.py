@@ -9,23 +9,29 @@ from flwr.app import Context, Message, RecordDict
 from flwr.serverapp import Grid
 
 from penchant.client.app import ClientPlan, Person, client_app
+from penchant.client.counting import answer_counts
 from penchant.errors import EnvironmentMissing
 from penchant.interest import InterestModel, TensorLayout
+from penchant.interest.company import Company
+from penchant.interest.lift import company_of
 from penchant.privacy.events import PrivacyEvent
 from penchant.privacy.noise import CryptographicNoise, NoiseSource, ReproducibleNoise
 from penchant.server.app import server_app
 from penchant.simulation.absence import Absence, round_of, schedule
 from penchant.simulation.cohort import CohortEngine, cohort_app
+from penchant.simulation.counting import cohort_counts, run_count
 from penchant.simulation.grid import LocalGrid
 from penchant.simulation.ray_crew import RayCrew
 from penchant.simulation.roster import HostedPeople, PeopleAsNodes, node_of, person_of
+from penchant.simulation.serving import Serving
 from penchant.simulation.settings import Device, EngineName, RunSettings
 from penchant.simulation.shard import Crew, ShardTrainer, chance_of
 from penchant.simulation.stores import StackedStores
 from penchant.simulation.world import World
 from penchant.strategies import Draw, Guarantee, HeadState, InterestStrategy, Journal, Roster
-from penchant.strategies.resolution import resolved
-from penchant.types import Unit
+from penchant.strategies.counting import CountingStrategy, CountingTerms, What, counted
+from penchant.strategies.resolution import counting_terms, resolved
+from penchant.types import F32, Unit
 
 Solvent = Callable[[int, PrivacyEvent | None, Draw], Draw]
 
@@ -45,7 +51,7 @@ def device_of(wanted: Device) -> str:
 
 def resolve_guarantee(settings: RunSettings, n_people: int) -> Guarantee:
     """The mechanism of a run over a data set of `n_people`."""
-    return resolved(settings.privacy, settings.federation, people=n_people)
+    return resolved(settings.privacy, settings.federation, people=n_people, company=settings.company)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,53 @@ class Federation:
     def initial_state(self) -> HeadState:
         fresh = InterestModel(self.world.items.vectors, self.settings.model, seed=self.settings.seed)
         return HeadState.initial(self.layout.read(fresh))
+
+    @cached_property
+    def counting(self) -> CountingTerms | None:
+        """What is counted before the rounds; None: nothing."""
+        settings = self.settings
+        n_items = len(self.world.dataset.catalogue)
+        return counting_terms(settings.privacy, settings.federation, settings.company, n_items=n_items)
+
+    def count(self, what: What, items: F32, journal: Journal) -> F32:
+        """Count items, or pairs by the released counts of `items`: float32[size], summed over everybody, noised.
+
+        Raises: BudgetExceeded before anything is asked.
+        """
+        terms, federation = self._terms, self.settings.federation
+        grid, roster = self._grid()
+        strategy = CountingStrategy(
+            terms,
+            what,
+            items,
+            roster=roster,
+            population=self.world.n_people,
+            federation=federation,
+            noise=lambda: self.noise(what, 0),
+            journal=journal,
+        )
+        run_count(strategy, grid, deadline_seconds=federation.round_deadline_seconds)
+        return self.totals(strategy.state.head)
+
+    def totals(self, mean: F32) -> F32:
+        """From a released mean to the sum."""
+        return counted(mean, self.world.n_people)
+
+    def company(self, items: F32, pairs: F32) -> Company:
+        """What the released counts let conclude: post-processing, free of privacy."""
+        terms = self._terms
+        return company_of(terms.counts(items, pairs), self.world.items.vectors, terms.settings)
+
+    def serving(self, head: F32, company: Company | None) -> Serving:
+        """What serves people with this head and company."""
+        settings = self.settings
+        weight = settings.company.head_weight
+        return Serving(self.model, head, settings.training.max_history, company, weight)
+
+    @property
+    def _terms(self) -> CountingTerms:
+        assert self.counting is not None
+        return self.counting
 
     def train(self, state: HeadState, journal: Journal, *, solvent: Solvent = _all_of) -> HeadState:
         """Run the rounds that are left. Raises: BudgetExceeded before a round that may not be paid for.
@@ -119,11 +172,14 @@ class Federation:
         if self.settings.engine is EngineName.FLOWER:
             people = PeopleAsNodes(self.world.n_people)
             app, nodes = client_app(self._plan(), self._person), [node_of(p) for p in people.people()]
+            if self.counting is not None:
+                answer_counts(app, self.counting, lambda context: self._person(context).history)
             return LocalGrid(app, nodes, absent=self._is_away), people
         hosted = HostedPeople(self.world.n_people)
-        return LocalGrid(
-            cohort_app(self._plan(), self._engine()), list(hosted.nodes(hosted.people()))
-        ), hosted
+        app = cohort_app(self._plan(), self._engine())
+        if self.counting is not None:
+            cohort_counts(app, self.counting, self.world.histories)
+        return LocalGrid(app, list(hosted.nodes(hosted.people()))), hosted
 
     def _engine(self) -> CohortEngine:
         return CohortEngine(

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from penchant.errors import BadInput
-from penchant.interest import InterestModel
 from penchant.ranking import top_items
 from penchant.simulation.evaluate import scorer
+from penchant.simulation.serving import Serving
 from penchant.simulation.world import World
 from penchant.types import F32
 
@@ -27,9 +27,7 @@ class Recommended:
         return asdict(self)
 
 
-def recommend_to(
-    model: InterestModel, world: World, head: F32, adapters: F32, *, user: str, k: int, max_history: int
-) -> list[Recommended]:
+def recommend_to(serving: Serving, world: World, adapters: F32, *, user: str, k: int) -> list[Recommended]:
     """The k best items that are not in the person's training history. Raises: BadInput for an unknown person."""
     people = world.dataset.behaviours.user_ids
     if user not in people:
@@ -37,7 +35,7 @@ def recommend_to(
             f"--user {user}: no such person in {world.dataset.name}; ids look like {', '.join(people[:3])}"
         )
     person = people.index(user)
-    scores = scorer(model, world, head, adapters=adapters, max_history=max_history)(np.array([person]))
+    scores = scorer(serving, world, adapters=adapters)(np.array([person]))
     catalogue = world.dataset.catalogue
     chosen = top_items(scores, min(k, len(catalogue)), seen=[world.histories[person]])[0]
     return [

@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 from penchant.simulation.federation import Federation
+from penchant.strategies.counting import What
 from penchant.strategies.record import code, cost, model_record, now, privacy_record, versions
 
 __all__ = ["cost", "now", "run_record"]
@@ -29,10 +30,20 @@ def run_record(federation: Federation) -> dict[str, Any]:
         "encoder": {**settings.encoder.model_dump(mode="json"), "digest": world.items.digest},
         "code": code(),
         "privacy": privacy_record(
-            federation.guarantee, settings.privacy, settings.federation, people=world.n_people
+            federation.guarantee,
+            settings.privacy,
+            settings.federation,
+            people=world.n_people,
+            company=settings.company,
         ),
-        "model": model_record(federation.model),
+        "model": {**model_record(federation.model), "counted": _counted(federation)},
         "cost": None,
         "started_at": now(),
         "finished_at": None,
     }
+
+
+def _counted(federation: Federation) -> dict[str, int]:
+    """How many numbers each count releases."""
+    terms = federation.counting
+    return {} if terms is None else {str(what): terms.layout(what).size for what in What}

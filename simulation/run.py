@@ -4,7 +4,7 @@ import hashlib
 import io
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,29 +16,34 @@ from safetensors.numpy import load_file, save
 
 from penchant.errors import BadInput, BudgetExceeded
 from penchant.evaluation import Part
+from penchant.interest.company import Company
 from penchant.privacy.custody import open_account, open_run_ledger
 from penchant.privacy.events import PrivacyEvent
 from penchant.privacy.ledger import Budget, Ledger
 from penchant.rundir import RunDirectory, write_atomically, write_json
+from penchant.server.counting import CountJournal, counting_rows
 from penchant.server.journal import Account, Hooks, RunJournal
 from penchant.simulation.evaluate import evaluate_run, scorer, watched
 from penchant.simulation.federation import Federation
 from penchant.simulation.record import cost, now, run_record
 from penchant.simulation.released import PURPOSE, release_metrics
+from penchant.simulation.serving import Serving
 from penchant.simulation.settings import RunSettings, validated
 from penchant.simulation.world import World, build_world
 from penchant.strategies import HeadState
+from penchant.strategies.counting import What
 from penchant.strategies.resolution import metrics_release
 from penchant.types import F32, NoiseAt, Unit
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who is told of progress: items encoded, each round's row, that measuring begins."""
+    """Who is told of progress: items encoded, each round's row, that measuring begins, each count's row."""
 
     encoding: Callable[[int], None] = lambda items: None
     round: Callable[[dict[str, Any]], None] = lambda row: None
     measuring: Callable[[], None] = lambda: None
+    counted: Callable[[dict[str, Any]], None] = lambda row: None
 
 
 def simulate(
@@ -58,7 +63,14 @@ def simulate(
     federation = Federation.of(settings, world)
     if not resume:
         run.write_settings(run_record(federation))
-    with _journal(run, federation, watch) as journal:
+    with _accounts(run, federation) as (account, lifetime):
+        company = _count(run, federation, account, lifetime, watch)
+        hooks = Hooks(
+            persist=lambda round_: federation.stores.save(run.personal, round_),
+            observe=_observer(federation, company),
+            done=watch.round,
+        )
+        journal = RunJournal(run, federation.guarantee, account, hooks, lifetime=lifetime)
         state = _restored(run, federation, journal)
         stopped: BudgetExceeded | None = None
         try:
@@ -70,14 +82,25 @@ def simulate(
             state, stopped = restored, error
     watch.measuring()
     federation.personalise(state)
-    _finish(run, federation, state)
+    _finish(run, federation, state, company)
     if stopped is not None:
         raise stopped
     return run
 
 
-def load_run(run: RunDirectory) -> tuple[RunSettings, World, Federation, F32, F32]:
-    """A finished run's settings, world, federation, head (float32[n_shared]) and adapters (float32[n_people, …])."""
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run as it serves people. adapters: float32[n_people, n_personal]."""
+
+    settings: RunSettings
+    world: World
+    federation: Federation
+    serving: Serving
+    adapters: F32
+
+
+def load_run(run: RunDirectory) -> FinishedRun:
+    """Raises: BadInput for a run that is not finished."""
     settings = validated(run.read_settings()["settings"], source=str(run.settings_path))
     if not run.shared_path.is_file():
         raise BadInput(
@@ -87,7 +110,10 @@ def load_run(run: RunDirectory) -> tuple[RunSettings, World, Federation, F32, F3
     federation = Federation.of(settings, world)
     head = federation.layout.flatten(load_file(run.shared_path))
     adapters = load_file(run.personal / "adapters.safetensors")["adapters"]
-    return settings, world, federation, head, adapters
+    company = None
+    if run.company_path.is_file():
+        company = Company.read(load_file(run.company_path), settings.company)
+    return FinishedRun(settings, world, federation, federation.serving(head, company), adapters)
 
 
 def _check_fresh(run: RunDirectory, settings: RunSettings, *, resume: bool) -> None:
@@ -103,19 +129,38 @@ def _check_fresh(run: RunDirectory, settings: RunSettings, *, resume: bool) -> N
 
 
 @contextmanager
-def _journal(run: RunDirectory, federation: Federation, watch: Watch) -> Iterator[RunJournal]:
-    with ExitStack() as stack:
-        account = lifetime = None
-        if federation.guarantee.unit is not Unit.NONE:
-            ledger = stack.enter_context(open_run_ledger(run.ledger_path, run.read_settings()))
-            account = _account(ledger, federation.settings)
-            lifetime = stack.enter_context(_lifetime(run, federation))
-        hooks = Hooks(
-            persist=lambda round_: federation.stores.save(run.personal, round_),
-            observe=_observer(federation),
-            done=watch.round,
-        )
-        yield RunJournal(run, federation.guarantee, account, hooks, lifetime=lifetime)
+def _accounts(run: RunDirectory, federation: Federation) -> Iterator[tuple[Account | None, Account | None]]:
+    """What the run spends, and what its people spend over several runs; None where nothing is protected, or asked."""
+    if federation.guarantee.unit is Unit.NONE:
+        yield None, None
+        return
+    with (
+        open_run_ledger(run.ledger_path, run.read_settings()) as ledger,
+        _lifetime(run, federation) as lifetime,
+    ):
+        yield _account(ledger, federation.settings), lifetime
+
+
+def _count(
+    run: RunDirectory,
+    federation: Federation,
+    account: Account | None,
+    lifetime: Account | None,
+    watch: Watch,
+) -> Company | None:
+    """What keeps company with what, by counts of this run: taken up where an earlier attempt left them."""
+    terms = federation.counting
+    if terms is None:
+        return None
+    counts = np.zeros(terms.n_items, np.float32)
+    for what in What:
+        journal = CountJournal(run, what, account, lifetime=lifetime, done=watch.counted)
+        mean = journal.restore()
+        known = counts
+        counts = federation.count(what, known, journal) if mean is None else federation.totals(mean)
+    company = federation.company(known, counts)
+    write_atomically(run.company_path, save(dict(company.tensors())))
+    return company
 
 
 @contextmanager
@@ -138,7 +183,9 @@ def _account(ledger: Ledger, settings: RunSettings) -> Account:
     return Account(ledger, Budget(limit, privacy.delta), privacy.reproducible_noise)
 
 
-def _observer(federation: Federation) -> Callable[[HeadState], dict[str, float] | None]:
+def _observer(
+    federation: Federation, company: Company | None
+) -> Callable[[HeadState], dict[str, float] | None]:
     settings, world = federation.settings, federation.world
     examination = world.examination(Part.VALIDATION, seed=settings.seed)
 
@@ -146,10 +193,8 @@ def _observer(federation: Federation) -> Callable[[HeadState], dict[str, float] 
         last = state.round >= settings.federation.rounds
         if not last and (settings.evaluate_every == 0 or state.round % settings.evaluate_every):
             return None
-        scores = scorer(
-            federation.model, world, state.head, adapters=None, max_history=settings.training.max_history
-        )
-        return watched(examination, scores)
+        serving = federation.serving(state.head, company)
+        return watched(examination, scorer(serving, world, adapters=None))
 
     return observe
 
@@ -162,17 +207,11 @@ def _restored(run: RunDirectory, federation: Federation, journal: RunJournal) ->
     return state
 
 
-def _finish(run: RunDirectory, federation: Federation, state: HeadState) -> None:
+def _finish(run: RunDirectory, federation: Federation, state: HeadState, company: Company | None) -> None:
     settings, world = federation.settings, federation.world
     adapters = federation.stores.adapters
-    accuracy, people = evaluate_run(
-        federation.model,
-        world,
-        state.head,
-        adapters,
-        max_history=settings.training.max_history,
-        seed=settings.seed,
-    )
+    serving = federation.serving(state.head, company)
+    accuracy, people = evaluate_run(serving, world, adapters, seed=settings.seed)
     write_atomically(
         run.personal / "adapters.safetensors", save({"adapters": np.ascontiguousarray(adapters)})
     )
@@ -181,7 +220,13 @@ def _finish(run: RunDirectory, federation: Federation, state: HeadState) -> None
     write_json(run.evaluation_path, accuracy)
     write_atomically(run.people_path, _parquet(people))
     _release(run, federation, people, round_=settings.federation.rounds + 1)
-    run.write_settings({**run.read_settings(), "cost": cost(run.read_metrics()), "finished_at": now()})
+    run.write_settings(
+        {
+            **run.read_settings(),
+            "cost": cost([*counting_rows(run), *run.read_metrics()]),
+            "finished_at": now(),
+        }
+    )
 
 
 def _release(run: RunDirectory, federation: Federation, people: pl.DataFrame, *, round_: int) -> None:

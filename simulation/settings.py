@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from penchant.config import (
+    CompanySettings,
     FederationSettings,
     ModelSettings,
     OptimizerSettings,
@@ -83,6 +84,7 @@ class RunSettings(Settings):
 
     hold_out: HoldOutSettings = HoldOutSettings()
     encoder: EncoderSettings = EncoderSettings()
+    company: CompanySettings = CompanySettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
@@ -102,6 +104,8 @@ class RunSettings(Settings):
             )
         if privacy.unit is not Unit.NONE and privacy.epsilon is None and privacy.noise_multiplier is None:
             raise ValueError("give privacy.epsilon or privacy.noise_multiplier")
+        if self.federation.rounds == 0 and self.company.items == 0 and privacy.unit is not Unit.NONE:
+            raise ValueError("federation.rounds 0 without company.items learns nothing from anybody")
         if (self.account is None) != (self.lifetime_epsilon is None):
             raise ValueError("account and lifetime_epsilon go together")
         return self

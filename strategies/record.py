@@ -8,11 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from penchant.config import FederationSettings, PrivacySettings
+from penchant.config import CompanySettings, FederationSettings, PrivacySettings
 from penchant.interest import InterestModel, TensorLayout
 from penchant.strategies.cohort import separation
+from penchant.strategies.counting import What
 from penchant.strategies.guarantee import Guarantee
-from penchant.strategies.resolution import metrics_release
+from penchant.strategies.resolution import count_releases, metrics_release
 
 _VERSIONED: Final = (
     "penchant",
@@ -33,10 +34,16 @@ def versions() -> dict[str, str]:
 
 
 def privacy_record(
-    guarantee: Guarantee, privacy: PrivacySettings, federation: FederationSettings, *, people: int
+    guarantee: Guarantee,
+    privacy: PrivacySettings,
+    federation: FederationSettings,
+    *,
+    people: int,
+    company: CompanySettings | None = None,
 ) -> dict[str, Any]:
     """The mechanism of every round, what is released besides, and what may be spent."""
     metrics = metrics_release(privacy)
+    counts = count_releases(privacy, federation, company)
     return {
         "unit": guarantee.unit.value,
         "noise_at": guarantee.noise_at.value,
@@ -50,6 +57,9 @@ def privacy_record(
         "sampling_rate": guarantee.poisson_rate,
         "separation": separation(people, federation),
         "band": guarantee.band,
+        "counts_noise_multipliers": {
+            str(what): event.noise_multiplier for what, event in zip(What, counts, strict=False)
+        },
         "metrics_share": privacy.metrics_share,
         "metrics_noise_multiplier": None if metrics is None else metrics.noise_multiplier,
         "reproducible_noise": privacy.reproducible_noise,

@@ -1,23 +1,35 @@
 """From settings to the mechanism of a run. Apart from `guarantee`: calibration needs what a device does not carry."""
 
-from math import ceil
+from math import ceil, sqrt
+from typing import Final
 
-from penchant.config import FederationSettings, PrivacySettings
+from penchant.config import CompanySettings, FederationSettings, PrivacySettings
 from penchant.errors import BadInput
+from penchant.interest.counting import item_bound, pair_bound
+from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.adaptive_clip import QuantileClip, shared_out
 from penchant.privacy.banded import best_band
-from penchant.privacy.calibrate import checked_delta_for, noise_multiplier_for
+from penchant.privacy.calibrate import checked_delta_for, gaussian_loss_for, noise_multiplier_for
 from penchant.privacy.events import GaussianSum
 from penchant.privacy.statistics import metrics_event
 from penchant.strategies.cohort import poisson_rate, separation
+from penchant.strategies.counting import CountingTerms
 from penchant.strategies.guarantee import Guarantee
 from penchant.types import NoiseAt, Sampling, Unit
 
+_STEP: Final = 1 + 1e-4
 
-def resolved(privacy: PrivacySettings, federation: FederationSettings, *, people: int) -> Guarantee:
-    """The mechanism of a run: noise calibrated to epsilon over all its rounds, unless it is given.
 
-    people: how many the federation is for, a public number.
+def resolved(
+    privacy: PrivacySettings,
+    federation: FederationSettings,
+    *,
+    people: int,
+    company: CompanySettings | None = None,
+) -> Guarantee:
+    """The mechanism of a run's rounds: noise calibrated to epsilon over all of them, unless it is given.
+
+    people: how many the federation is for, a public number.  company: what is counted before the rounds.
     Raises: BadInput or BudgetExceeded where the wish cannot be met, saying what would meet it.
     """
     if privacy.unit is Unit.NONE:
@@ -29,17 +41,56 @@ def resolved(privacy: PrivacySettings, federation: FederationSettings, *, people
     if noise is None:
         if privacy.epsilon is None:
             raise BadInput("give privacy.epsilon or privacy.noise_multiplier")
-        metrics = metrics_release(privacy)
+        metrics, counts = metrics_release(privacy), count_releases(privacy, federation, company)
         noise = noise_multiplier_for(
             privacy.epsilon,
             delta=privacy.delta,
-            rounds=ceil(federation.rounds / turns),
+            rounds=max(1, ceil(federation.rounds / turns)),
             rate=rate,
-            beside=[] if metrics is None else [metrics],
+            beside=[*counts, *filter(None, [metrics])] if federation.rounds else [],
         )
-    band = _band(privacy, turns, rounds=federation.rounds)
+    band = _band(privacy, turns, rounds=max(1, federation.rounds))
     following = following_of(privacy, noise)
     return Guarantee(privacy.unit, privacy.noise_at, privacy.clip_bound, noise, rate, band, following)
+
+
+def counting_terms(
+    privacy: PrivacySettings, federation: FederationSettings, company: CompanySettings, *, n_items: int
+) -> CountingTerms | None:
+    """What a run counts before its rounds; None where it counts nothing."""
+    if company.items == 0:
+        return None
+    unit = privacy.unit
+    bounds = item_bound(unit), pair_bound(company, unit)
+    releases = count_releases(privacy, federation, company)
+    noise = [event.noise_multiplier for event in releases] or [0.0, 0.0]
+    items, pairs = (Guarantee(unit, NoiseAt.SERVER, b, z) for b, z in zip(bounds, noise, strict=True))
+    return CountingTerms(company, n_items, items, pairs)
+
+
+def count_releases(
+    privacy: PrivacySettings, federation: FederationSettings, company: CompanySettings | None
+) -> list[GaussianSum]:
+    """The releases of item counts and of pair counts, in this order; none where nothing is counted or protected.
+
+    Raises: BadInput where there is no budget to take a share of, or no server that is trusted to add the noise.
+    """
+    if company is None or company.items == 0 or privacy.unit is Unit.NONE:
+        return []
+    if privacy.epsilon is None or privacy.noise_at is not NoiseAt.SERVER:
+        raise BadInput("company.items counts under a share of privacy.epsilon, and takes noise at the server")
+    share = (company.share if federation.rounds else 1.0) - privacy.metrics_share
+    if share <= 0 or (federation.rounds and company.share + privacy.metrics_share >= 1):
+        raise BadInput("company.share and privacy.metrics_share leave nothing of the budget to the rest")
+    loss = gaussian_loss_for(privacy.epsilon, delta=privacy.delta)
+    parts = (share * company.popularity_share, share * (1 - company.popularity_share))
+    releases = [GaussianSum(1 / (loss * sqrt(part)), privacy.unit) for part in parts]
+    metrics = metrics_release(privacy)
+    while (
+        PLDAccountant().epsilon([*releases, *filter(None, [metrics])], delta=privacy.delta) > privacy.epsilon
+    ):
+        releases = [GaussianSum(event.noise_multiplier * _STEP, event.unit) for event in releases]
+    return releases
 
 
 def following_of(privacy: PrivacySettings, noise_multiplier: float) -> QuantileClip | None:

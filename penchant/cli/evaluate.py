@@ -12,6 +12,7 @@ from penchant.errors import BadInput
 
 if TYPE_CHECKING:
     from penchant.simulation.cold import Cold
+    from penchant.simulation.run import FinishedRun
 
 
 @app.command()
@@ -40,22 +41,13 @@ def evaluate(
 
     del debug
     output = Output(fmt, quiet=quiet)
-    settings, world, federation, head, adapters = load_run(RunDirectory.existing(run))
+    finished = load_run(RunDirectory.existing(run))
     if cold is not None:
-        found, chosen = _cold(
-            (settings, world, federation, head), _chosen(cold), _counts(shots), output, tune
-        )
+        found, chosen = _cold(finished, _chosen(cold), _counts(shots), output, tune)
         references = {"tuned": tune, "settings": chosen}
         output.result({"cold": {cold: found}, "references": references}, _cold_table(cold, found))
         return
-    record, _ = evaluate_run(
-        federation.model,
-        world,
-        head,
-        adapters,
-        max_history=settings.training.max_history,
-        seed=settings.seed,
-    )
+    record, _ = evaluate_run(finished.serving, finished.world, finished.adapters, seed=finished.settings.seed)
     output.result(record, _table(record))
 
 
@@ -89,17 +81,14 @@ def _counts(shots: str) -> list[int]:
 
 
 def _cold(
-    run: Any, which: "Cold", shots: list[int], output: Output, tune: bool
+    finished: "FinishedRun", which: "Cold", shots: list[int], output: Output, tune: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     from penchant.cache import cache_folder
     from penchant.simulation.cold import Cold, Question, serve_strangers
 
-    settings, world, federation, head = run
     with output.progress("Strangers", 1 if which is Cold.ITEMS else len(shots)) as tick:
         question = Question(which, shots, tune, cache_folder() / "cold", tick)
-        return serve_strangers(
-            federation.model, world, head, question, max_history=settings.training.max_history
-        )
+        return serve_strangers(finished.serving, finished.world, question)
 
 
 def _cold_table(which: str, found: dict[str, Any]) -> Table:

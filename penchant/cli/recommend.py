@@ -26,10 +26,8 @@ def recommend(
 
     del debug
     output = Output(fmt, quiet=quiet)
-    settings, world, federation, head, adapters = load_run(RunDirectory.existing(run))
-    items = recommend_to(
-        federation.model, world, head, adapters, user=user, k=k, max_history=settings.training.max_history
-    )
+    finished = load_run(RunDirectory.existing(run))
+    items = recommend_to(finished.serving, finished.world, finished.adapters, user=user, k=k)
     table = Table(title=f"For {user}")
     for column in ("", "item", "title", "categories"):
         table.add_column(column)

@@ -33,9 +33,7 @@ def _test_ndcg(world: World) -> float:
     settings = load_settings(RECIPE, {}, SHORT)
     federation = Federation.of(settings, world)
     state = federation.train(federation.initial_state(), NoJournal())
-    scores = scorer(
-        federation.model, world, state.head, adapters=None, max_history=settings.training.max_history
-    )
+    scores = scorer(federation.serving(state.head, None), world, adapters=None)
     return watched(world.examination(Part.TEST, seed=0), scores)["ndcg@10"]
 
 

@@ -1,0 +1,44 @@
+"""A client's part in counting: its own items and pairs, bounded before they leave."""
+
+from collections.abc import Callable
+
+import numpy as np
+from flwr.app import Context, Message
+from flwr.clientapp import ClientApp
+
+from penchant.interest.counting import Contribution, item_counts, pair_counts
+from penchant.strategies.counting import CountingTerms, What
+from penchant.strategies.wire import SummedUpdate, TrainRequest, read_request, update_content
+from penchant.types import F32, I32
+
+HistoryOf = Callable[[Context], I32]
+
+
+def contribution(terms: CountingTerms, what: What, history: I32, told: F32) -> Contribution:
+    """history: int32[n_events], in order of time.  told: float32[n_items], the released item counts."""
+    unit = terms.guarantee(what).unit
+    if what is What.ITEMS:
+        return item_counts(history, unit)
+    return pair_counts(history, terms.chosen(told), terms.settings, unit)
+
+
+def count(terms: CountingTerms, what: What, history: I32, request: TrainRequest) -> F32:
+    """What one client sends: float32[size]."""
+    own = contribution(terms, what, history, request.head)
+    values = np.zeros(terms.layout(what).size, np.float32)
+    values[own.cells] = own.weights
+    return values
+
+
+def answer_counts(app: ClientApp, terms: CountingTerms, history_of: HistoryOf) -> None:
+    """Let a ClientApp of one person answer requests for counts."""
+
+    def register(what: What) -> None:
+        @app.train(what.value)
+        def train(message: Message, context: Context) -> Message:
+            request = read_request(terms.told, message)
+            sent = SummedUpdate(request.round, count(terms, what, history_of(context), request))
+            return Message(update_content(terms.layout(what), sent), reply_to=message)
+
+    for what in What:
+        register(what)

@@ -1,0 +1,128 @@
+"""What one person adds to counts of items and of pairs of items: bounded by its own arithmetic, in closed form.
+
+    unit user or none   every person's contribution is a vector of L2 norm 1, however long the history
+    unit event          an item counts 1 and a pair at most once, by its nearest occurrence, so that blanking one event
+                        moves the item counts by at most 1 and the pair counts by at most `pair_bound`
+
+Positions are those of the whole history, so that a blanked event moves nothing else.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from penchant.config import CompanySettings
+from penchant.types import F32, F64, I32, I64, Unit
+
+
+class Contribution(NamedTuple):
+    """Sparse: cells: int64[n], distinct.  weights: float32[n], above 0."""
+
+    cells: I64
+    weights: F32
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The items whose pairs are counted, by what was released about how much each is liked.
+
+    items: int32[m], ascending.  place: int64[n_items], an item's place among them, -1 elsewhere.
+    damping: float32[m], from 0 to 1, how much an item weighs in its pairs.
+    """
+
+    items: I32
+    place: I64
+    damping: F32
+
+    @classmethod
+    def of(cls, popularity: F64, settings: CompanySettings, *, floor: float) -> Self:
+        """popularity: float64[n_items], released, so noisy.  floor: the least that counts as more than noise."""
+        n_items = len(popularity)
+        items = np.sort(np.argsort(-popularity, kind="stable")[: settings.items]).astype(np.int32)
+        place = np.full(n_items, -1, np.int64)
+        place[items] = np.arange(len(items))
+        liked = np.maximum(popularity[items], floor)
+        return cls(items, place, ((liked.min() / liked) ** settings.damping).astype(np.float32))
+
+    @property
+    def n_pairs(self) -> int:
+        return len(self.items) * (len(self.items) - 1) // 2
+
+    def cell(self, first: I64, second: I64) -> I64:
+        """The cell of each pair of places, in any order, not of an item with itself."""
+        low, high = np.minimum(first, second), np.maximum(first, second)
+        cells: I64 = low * len(self.items) - low * (low + 1) // 2 + high - low - 1
+        return cells
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What was released.
+
+    items: float64[n_items].  pairs: float64[n_pairs], as `Chosen.cell` numbers them.
+    item_noise, pair_noise: standard deviation of the noise in each.
+    """
+
+    items: F64
+    pairs: F64
+    item_noise: float
+    pair_noise: float
+
+    @property
+    def floor(self) -> float:
+        """The least liking that counts as more than noise."""
+        return 0.5 * self.item_noise + 0.02
+
+    @property
+    def liked(self) -> F64:
+        return np.maximum(self.items, self.floor)
+
+
+def item_counts(history: I32, unit: Unit) -> Contribution:
+    """history: int32[n_events].  Cells are items; each item counts once."""
+    items = np.unique(history).astype(np.int64)
+    weight = 1.0 if unit is Unit.EVENT else 1 / sqrt(max(1, len(items)))
+    return Contribution(items, np.full(len(items), weight, np.float32))
+
+
+def pair_counts(history: I32, chosen: Chosen, settings: CompanySettings, unit: Unit) -> Contribution:
+    """Cells as `Chosen.cell` numbers them. A pair weighs less the further its events lie apart."""
+    places = chosen.place[history]
+    cells, weights = [], []
+    for distance in range(1, min(settings.window, len(history) - 1) + 1):
+        first, second = places[:-distance], places[distance:]
+        counted = (first >= 0) & (second >= 0) & (first != second)
+        first, second = first[counted], second[counted]
+        cells.append(chosen.cell(first, second))
+        weights.append(
+            0.5 ** (distance / settings.half_life) * chosen.damping[first] * chosen.damping[second]
+        )
+    if not cells or not sum(map(len, cells)):
+        return Contribution(np.empty(0, np.int64), np.empty(0, np.float32))
+    every, weight = np.concatenate(cells), np.concatenate(weights)
+    if unit is Unit.EVENT:  # the nearest comes first, and alone counts
+        distinct, nearest = np.unique(every, return_index=True)
+        return Contribution(distinct, weight[nearest].astype(np.float32))
+    distinct, which = np.unique(every, return_inverse=True)
+    summed = np.bincount(which, weight)
+    return Contribution(distinct, (summed / np.linalg.norm(summed)).astype(np.float32))
+
+
+def item_bound(unit: Unit) -> float:
+    """The L2 norm by which one protected unit moves the item counts, at most."""
+    del unit
+    return 1.0
+
+
+def pair_bound(settings: CompanySettings, unit: Unit) -> float:
+    """The L2 norm by which one protected unit moves the pair counts, at most.
+
+    Of one event: it stands in at most two pairs at each distance, each in a cell of its own, and a cell falls by no
+    more than the weight of the pair that leaves it.
+    """
+    if unit is not Unit.EVENT:
+        return 1.0
+    distances = np.arange(1, settings.window + 1)
+    return sqrt(2 * float((0.25 ** (distances / settings.half_life)).sum()))

@@ -1,0 +1,68 @@
+"""What keeps company with what: known answers, and scores that are the sum of their reasons."""
+
+import numpy as np
+import pytest
+
+from penchant.config import CompanySettings
+from penchant.interest.company import Company
+from penchant.interest.counting import Chosen, Counts
+from penchant.interest.lift import company_of
+from penchant.types import F32
+
+SETTINGS = CompanySettings(items=6, neighbours=6, damping=0.0, memory=2.0, prior_events=3.0)
+TEXTS: F32 = np.vstack([np.eye(6, 4), np.eye(6, 4)[:1]]).astype(np.float32)
+"""Seven items: the first five lie apart or alone, and the last one reads like the first."""
+
+
+def _counts(noise: float) -> Counts:
+    """Items 0 and 1 are seen together ten times as often as their likings let expect."""
+    items = np.array([5.0, 5, 5, 5, 5, 5, 0])
+    chosen = Chosen.of(items, SETTINGS, floor=0.02)
+    pairs = np.ones(chosen.n_pairs)
+    pairs[chosen.cell(np.array([0]), np.array([1]))] = 10.0
+    return Counts(items, pairs, noise, noise)
+
+
+def _dense(company: Company) -> F32:
+    dense = np.zeros((company.n_items, company.n_items), np.float32)
+    np.put_along_axis(dense, company.neighbours.astype(np.int64), company.weights, axis=1)
+    return dense
+
+
+def test_company_that_was_counted_is_found_and_noise_that_drowns_it_takes_it_back() -> None:
+    sure, doubtful = (_dense(company_of(_counts(noise), TEXTS, SETTINGS)) for noise in (1e-9, 1e6))
+    assert sure[0].argmax() == 1
+    assert sure[1].argmax() == 0
+    assert sure[0, 1] / sure[0, 2] == pytest.approx(10.0, rel=0.05)
+    assert doubtful[0, 1] / doubtful[0, 2] < 3
+
+
+def test_an_item_that_nobody_touched_has_company_by_its_text() -> None:
+    alike = np.array([0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    texts = np.stack([1 - alike, alike], axis=1).astype(np.float32)
+    counts = _counts(1e-9)
+    dense = _dense(company_of(counts, texts, SETTINGS.model_copy(update={"neighbours": 7})))
+    assert dense[6, 0] > dense[6, 2]  # it reads like 0, whose like are seen together more often
+
+
+def test_a_score_is_the_sum_of_its_reasons_and_the_prior() -> None:
+    company = company_of(_counts(1.0), TEXTS, SETTINGS)
+    history = np.array([3, 0, 4, 0], np.int32)
+    scores = company.scores([history])[0]
+    for item in range(company.n_items):
+        added = company.reasons(history, item)
+        whole = added.sum() + company.prior_weight(4) * company.prior[item]
+        assert scores[item] == pytest.approx(whole, rel=1e-5)
+    assert company.reasons(history, 1)[1] < company.reasons(history, 1)[3]  # the later event of the same item
+
+
+def test_without_a_history_everybody_gets_what_is_liked() -> None:
+    company = company_of(_counts(1.0), TEXTS, SETTINGS)
+    assert (company.scores([np.empty(0, np.int32)])[0] == company.prior).all()
+
+
+def test_it_reads_as_it_was_written() -> None:
+    company = company_of(_counts(1.0), TEXTS, SETTINGS)
+    again = Company.read(company.tensors(), SETTINGS)
+    history = [np.array([1, 2], np.int32)]
+    assert (again.scores(history) == company.scores(history)).all()

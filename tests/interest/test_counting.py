@@ -1,0 +1,89 @@
+"""Counts of items and pairs: what one person or one event can do to them is bounded by arithmetic, not by clipping."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from penchant.config import CompanySettings
+from penchant.interest.counting import Chosen, Contribution, item_counts, pair_bound, pair_counts
+from penchant.types import F64, I32, Unit
+
+N_ITEMS = 12
+BLANK = N_ITEMS
+"""An item that is never chosen: what is left of an event that was blanked."""
+SETTINGS = CompanySettings(items=8, window=4, half_life=2.0, damping=0.3)
+HISTORIES = arrays(np.int32, st.integers(0, 30), elements=st.integers(0, N_ITEMS - 1))
+
+
+def _chosen() -> Chosen:
+    liked = np.append(np.linspace(9, 1, N_ITEMS), 0.0)
+    return Chosen.of(liked, SETTINGS, floor=0.5)
+
+
+def _dense(own: Contribution, size: int) -> F64:
+    vector = np.zeros(size)
+    vector[own.cells] = own.weights
+    return vector
+
+
+def _pairs(history: I32, unit: Unit) -> F64:
+    chosen = _chosen()
+    return _dense(pair_counts(history, chosen, SETTINGS, unit), chosen.n_pairs)
+
+
+def test_every_pair_has_a_cell_of_its_own() -> None:
+    chosen = _chosen()
+    first, second = np.triu_indices(len(chosen.items), 1)
+    assert chosen.cell(first, second).tolist() == list(range(chosen.n_pairs))
+    assert (chosen.cell(second, first) == chosen.cell(first, second)).all()
+
+
+@given(HISTORIES)
+def test_a_whole_person_has_norm_1_at_most(history: I32) -> None:
+    assert np.linalg.norm(_dense(item_counts(history, Unit.USER), N_ITEMS)) <= 1 + 1e-6
+    assert np.linalg.norm(_pairs(history, Unit.USER)) <= 1 + 1e-6
+
+
+@settings(max_examples=200)
+@given(HISTORIES.filter(len), st.data())
+def test_blanking_one_event_moves_the_counts_no_further_than_the_bound(
+    history: I32, data: st.DataObject
+) -> None:
+    blanked = history.copy()
+    blanked[data.draw(st.integers(0, len(history) - 1))] = BLANK
+    moved = _pairs(history, Unit.EVENT) - _pairs(blanked, Unit.EVENT)
+    assert np.linalg.norm(moved) <= pair_bound(SETTINGS, Unit.EVENT) + 1e-6
+    items = [_dense(item_counts(h, Unit.EVENT), N_ITEMS + 1)[:N_ITEMS] for h in (history, blanked)]
+    assert np.linalg.norm(items[0] - items[1]) <= 1
+
+
+def test_the_bound_for_one_event_is_reached() -> None:
+    """By an event amid others that are all different, so that it is no larger than needed."""
+    flat = CompanySettings(items=9, window=4, half_life=2.0, damping=0.0)
+    history = np.array([0, 1, 2, 3, 8, 4, 5, 6, 7], np.int32)
+    blanked = history.copy()
+    blanked[4] = BLANK
+    chosen = Chosen.of(np.append(np.linspace(9, 1, N_ITEMS), 0.0), flat, floor=0.5)
+    one, other = (
+        _dense(pair_counts(h, chosen, flat, Unit.EVENT), chosen.n_pairs) for h in (history, blanked)
+    )
+    assert np.linalg.norm(one - other) == pytest.approx(pair_bound(flat, Unit.EVENT))
+
+
+def test_pairs_of_near_events_count_more_and_far_ones_not_at_all() -> None:
+    chosen = Chosen.of(np.ones(9), CompanySettings(items=9, damping=0.0), floor=0.1)
+    near = CompanySettings(items=9, window=2, half_life=1.0, damping=0.0)
+    counts = _dense(pair_counts(np.array([0, 1, 2, 3], np.int32), chosen, near, Unit.EVENT), chosen.n_pairs)
+
+    def of(first: int, second: int) -> float:
+        return float(counts[chosen.cell(np.array([first]), np.array([second]))[0]])
+
+    assert (of(0, 1), of(0, 2), of(0, 3)) == (0.5, 0.25, 0.0)
+
+
+def test_items_that_were_not_chosen_are_in_no_pair() -> None:
+    chosen = _chosen()
+    left_out = np.setdiff1d(np.arange(N_ITEMS), chosen.items).astype(np.int32)
+    assert len(pair_counts(np.tile(left_out, 4), chosen, SETTINGS, Unit.USER).cells) == 0

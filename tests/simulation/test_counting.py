@@ -1,0 +1,171 @@
+"""Counts are federated, noised once, charged before they exist, and taken up again after a stop."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from penchant.errors import CheckFailed, PenchantError
+from penchant.interest.counting import item_counts, pair_counts
+from penchant.privacy.accountants import PLDAccountant
+from penchant.privacy.charges import Charges
+from penchant.privacy.checks import UNSIGNED_CHECKS
+from penchant.privacy.events import GaussianSum
+from penchant.privacy.ledger import read_ledger
+from penchant.privacy.verify import verify
+from penchant.rundir import RunDirectory
+from penchant.server.counting import CountJournal
+from penchant.simulation.federation import Federation
+from penchant.simulation.run import load_run, simulate
+from penchant.simulation.settings import RunSettings, load_settings
+from penchant.simulation.world import World
+from penchant.strategies.counting import What
+from penchant.types import F32, Unit
+from tests.simulation.flower_world import NoJournal
+
+Small = Callable[[int, RunSettings], World]
+COUNTING = (
+    "company.items=40",
+    "federation.rounds=0",
+    "training.adapter_steps=0",
+    "training.final_adapter_steps=0",
+    "model.width=4",
+    "encoder.whiten_rank=8",
+    "privacy.delta=0.001",
+)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    lines = [f"u{u},i{(u + 3 * day) % 10},{1_000_000 + day}" for u in range(60) for day in range(6)]
+    (folder / "interactions.csv").write_text("\n".join(["user_id,item_id,timestamp", *lines]) + "\n")
+    (folder / "items.csv").write_text("item_id,title\n" + "".join(f"i{i},Film {i}\n" for i in range(10)))
+    return folder
+
+
+def _settings(*assignments: str, data: str = "movielens-100k") -> RunSettings:
+    return load_settings(None, {"data": data}, (*COUNTING, *assignments))
+
+
+def _counted(federation: Federation) -> tuple[F32, F32]:
+    n_items = len(federation.world.dataset.catalogue)
+    items = federation.count(What.ITEMS, np.zeros(n_items, np.float32), NoJournal())
+    return items, federation.count(What.PAIRS, items, NoJournal())
+
+
+def _doubts(run: RunDirectory) -> dict[str, str]:
+    findings = verify(run, UNSIGNED_CHECKS, key=None, witness=None).findings
+    return {f.check: f.detail for f in findings if not f.ok and f.check != "configuration"}
+
+
+@pytest.mark.parametrize("unit", [Unit.NONE, Unit.USER, Unit.EVENT])
+def test_people_as_nodes_and_people_in_a_cohort_are_counted_alike(small_world: Small, unit: Unit) -> None:
+    terms = (f"privacy.unit={unit}", "privacy.reproducible_noise=true")
+    engines = [_settings(*terms, f"engine={engine}") for engine in ("cohort", "flower")]
+    counted = [_counted(Federation.of(settings, small_world(8, settings))) for settings in engines]
+    for one, other in zip(*counted, strict=True):
+        assert np.abs(one).max() > 0
+        np.testing.assert_allclose(one, other, atol=1e-5 * max(1.0, float(np.abs(one).max())))
+
+
+def test_without_noise_a_count_is_the_sum_of_what_everybody_sends(small_world: Small) -> None:
+    settings = _settings("privacy.unit=none")
+    world = small_world(8, settings)
+    federation = Federation.of(settings, world)
+    items, pairs = _counted(federation)
+    terms = federation.counting
+    assert terms is not None
+    chosen = terms.chosen(items)
+    expected_items, expected_pairs = np.zeros(len(items)), np.zeros(chosen.n_pairs)
+    for history in world.histories:
+        own = item_counts(history, Unit.NONE)
+        expected_items[own.cells] += own.weights
+        own = pair_counts(history, chosen, settings.company, Unit.NONE)
+        expected_pairs[own.cells] += own.weights
+    np.testing.assert_allclose(items, expected_items, atol=1e-5)
+    np.testing.assert_allclose(pairs, expected_pairs, atol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [Unit.USER, Unit.EVENT])
+def test_the_noise_in_a_count_is_what_is_charged(small_world: Small, unit: Unit) -> None:
+    """Standard deviations within 5%: with 1,682 numbers a true one strays further once in 10,000 runs."""
+    settings = _settings(f"privacy.unit={unit}")
+    federation = Federation.of(settings, small_world(8, settings))
+    terms = federation.counting
+    assert terms is not None
+    first, again = _counted(federation), _counted(federation)
+    for what, one, other in zip(What, first, again, strict=True):
+        if what is What.ITEMS:  # pairs rest on which items were chosen, and those differ
+            assert np.std(one - other) / np.sqrt(2) == pytest.approx(terms.noise(what), rel=0.05)
+
+
+def test_counts_are_charged_before_the_rounds_and_served_from(shop: Path, tmp_path: Path) -> None:
+    run = simulate(
+        _settings("federation.rounds=2", "company.share=0.6", "privacy.epsilon=20.0", data=str(shop)),
+        tmp_path / "run",
+    )
+    charges = Charges(read_ledger(run.ledger_path)).all()
+    assert [(c.purpose, c.round) for c in charges] == [
+        ("items", 0),
+        ("pairs", 0),
+        ("update", 1),
+        ("update", 2),
+    ]
+    stated = run.read_settings()["privacy"]["counts_noise_multipliers"]
+    assert [c.event for c in charges[:2]] == [GaussianSum(stated[w], Unit.USER) for w in ("items", "pairs")]
+    assert _doubts(run) == {}
+    served = load_run(run)
+    assert served.serving.company is not None
+    assert run.read_settings()["cost"]["client_updates"] == 4 * 60
+
+
+def test_the_whole_budget_goes_to_counts_where_nothing_is_trained(shop: Path, tmp_path: Path) -> None:
+    run = simulate(_settings("privacy.epsilon=5.0", data=str(shop)), tmp_path / "run")
+    spent = PLDAccountant().epsilon(Charges(read_ledger(run.ledger_path)).spent(), delta=0.001)
+    assert 4.95 < spent <= 5.0
+    assert _doubts(run) == {}
+
+
+def test_a_count_that_was_changed_or_uncharged_is_doubted(shop: Path, tmp_path: Path) -> None:
+    run = simulate(_settings("privacy.epsilon=5.0", data=str(shop)), tmp_path / "run")
+    path = run.counts / "pairs.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert "not what the ledger charged for pairs" in _doubts(run)["counts"]
+    path.unlink()
+    assert "pairs" in _doubts(run)["counts"]
+    path.write_bytes(whole)
+    (run.counts / "triples.safetensors").write_bytes(whole)
+    assert "triples" in _doubts(run)["counts"]
+
+
+def test_a_stop_after_the_first_count_is_taken_up_there(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _settings("privacy.epsilon=5.0", data=str(shop))
+    persist = CountJournal.persist
+
+    def stopped(self: CountJournal, *arguments: object) -> None:
+        if self._what is What.PAIRS:
+            raise PenchantError("pulled the plug")
+        persist(self, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CountJournal, "persist", stopped)
+        with pytest.raises(PenchantError, match="plug"):
+            simulate(settings, tmp_path / "run")
+    before = (RunDirectory(tmp_path / "run").counts / "items.safetensors").read_bytes()
+    run = simulate(settings, tmp_path / "run", resume=True)
+    assert (run.counts / "items.safetensors").read_bytes() == before
+    assert [c.purpose for c in Charges(read_ledger(run.ledger_path)).all()] == ["items", "pairs"]
+    assert _doubts(run) == {}
+
+
+def test_a_count_that_was_released_and_lost_is_never_drawn_again(shop: Path, tmp_path: Path) -> None:
+    settings = _settings("privacy.epsilon=5.0", data=str(shop))
+    run = simulate(settings, tmp_path / "run")
+    (run.counts / "items.safetensors").unlink()
+    with pytest.raises(CheckFailed, match="lost or changed"):
+        simulate(settings, tmp_path / "run", resume=True)
