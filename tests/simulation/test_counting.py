@@ -90,7 +90,7 @@ def test_without_noise_a_count_is_the_sum_of_what_everybody_sends(small_world: S
 
 @pytest.mark.parametrize("unit", [Unit.USER, Unit.EVENT])
 def test_the_noise_in_a_count_is_what_is_charged(small_world: Small, unit: Unit) -> None:
-    """Standard deviations within 5%: with 1,682 numbers a true one strays further once in 10,000 runs."""
+    """Within 10%: over 1,682 numbers a true standard deviation strays by 1.7%, so further once in 10^8 runs."""
     settings = _settings(f"privacy.unit={unit}")
     federation = Federation.of(settings, small_world(8, settings))
     terms = federation.counting
@@ -98,7 +98,7 @@ def test_the_noise_in_a_count_is_what_is_charged(small_world: Small, unit: Unit)
     first, again = _counted(federation), _counted(federation)
     for what, one, other in zip(What, first, again, strict=True):
         if what is What.ITEMS:  # pairs rest on which items were chosen, and those differ
-            assert np.std(one - other) / np.sqrt(2) == pytest.approx(terms.noise(what), rel=0.05)
+            assert np.std(one - other) / np.sqrt(2) == pytest.approx(terms.noise(what), rel=0.1)
 
 
 def test_counts_are_charged_before_the_rounds_and_served_from(shop: Path, tmp_path: Path) -> None:
