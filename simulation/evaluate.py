@@ -44,7 +44,7 @@ def evaluate_run(
     own, alone = test.evaluate(personal), test.evaluate(shared)
     on_validation = validation.evaluate(personal)
     record = {
-        "split": "leave-one-out by time; history and exclusions: training items",
+        "split": f"leave-one-out by {world.dataset.order}; history and exclusions: training items",
         "test": own.record(),
         "validation": on_validation.record(),
         "shared_only": alone.record(),

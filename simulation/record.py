@@ -22,6 +22,7 @@ def run_record(federation: Federation) -> dict[str, Any]:
             "name": world.dataset.name,
             "digest": world.dataset.digest,
             "source": world.dataset.source,
+            "timed": world.dataset.timed,
             "n_users": world.n_people,
             "n_items": len(world.dataset.catalogue),
             "n_events": world.dataset.behaviours.n_events,

@@ -54,6 +54,12 @@ class RunSettings(Settings):
     data: str = "movielens-100k"
     """A known data set, or the path of your own."""
 
+    min_user_events: int = Field(default=0, ge=0)
+    """Keep the people who have so many events on items that are kept; 0 keeps all."""
+
+    min_item_events: int = Field(default=0, ge=0)
+    """Keep the items that so many events of people who are kept name, and no others in the catalogue; 0 keeps all."""
+
     seed: int = Field(default=0, ge=0)
     """Decides initial weights, negatives and simulated cohorts. Never the noise, unless that is to be reproducible."""
 

@@ -56,7 +56,8 @@ def build_world(
 
     Raises: BadInput for unusable data, EnvironmentMissing for data or a model that is not here.
     """
-    dataset, cold = _parted(load(settings.data, cache=cache), settings)
+    core = {"min_user_events": settings.min_user_events, "min_item_events": settings.min_item_events}
+    dataset, cold = _parted(load(settings.data, cache=cache, **core), settings)
     split = leave_one_out(dataset.behaviours)
     if split.train.n_events == 0:
         raise BadInput(

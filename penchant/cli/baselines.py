@@ -45,7 +45,7 @@ def baselines(
             "n_items": len(dataset.catalogue),
             "n_events": dataset.behaviours.n_events,
         },
-        "split": "leave-one-out by time; history and exclusions: training items",
+        "split": f"leave-one-out by {dataset.order}; history and exclusions: training items",
         "baselines": results,
     }
     output.result(record, _table(dataset.name, results, tune=tune))

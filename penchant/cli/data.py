@@ -123,6 +123,8 @@ def _shown(inspection: "Inspection") -> Group:
         f"It would keep {kept['n_events']:,} events of {kept['n_users']:,} people on {kept['n_items']:,} items; "
         f"{kept['n_users'] - kept['n_users_tested']:,} people have one item only and are for training, not for test."
     )
+    if "timestamp" not in inspection.interactions.table.written:
+        summary += " There are no times: each person's events would stand in a seeded random order."
     return Group(*_bad_rows(inspection.bad), files, Text(summary))
 
 

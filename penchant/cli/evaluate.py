@@ -44,7 +44,7 @@ def evaluate(
     finished = load_run(RunDirectory.existing(run))
     if cold is not None:
         found, chosen = _cold(finished, _chosen(cold), _counts(shots), output, tune)
-        references = {"tuned": tune, "settings": chosen}
+        references = {"tuned": tune, "settings": chosen, "order": finished.world.dataset.order}
         output.result({"cold": {cold: found}, "references": references}, _cold_table(cold, found))
         return
     record, _ = evaluate_run(finished.serving, finished.world, finished.adapters, seed=finished.settings.seed)
@@ -52,7 +52,7 @@ def evaluate(
 
 
 def _table(record: dict[str, Any]) -> Table:
-    table = Table(title="Test items, full ranking")
+    table = Table(title="Test items, full ranking", caption=record["split"])
     metrics = list(record["test"]["full"])
     for column in ("model", *metrics):
         table.add_column(column, justify="left" if column == "model" else "right")

@@ -16,6 +16,12 @@ def simulate(
         Path | None, typer.Argument(help="A TOML file of settings.", show_default=False)
     ] = None,
     data: Annotated[str | None, typer.Option(help="A known data set or your own file or folder.")] = None,
+    min_user_events: Annotated[
+        int | None, typer.Option(help="Keep people with so many events, on items that are kept.")
+    ] = None,
+    min_item_events: Annotated[
+        int | None, typer.Option(help="Keep items with so many events, of people who are kept.")
+    ] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of training.")] = None,
     cohort: Annotated[
         int | None, typer.Option(help="People expected each round; leave out for everyone.")
@@ -50,6 +56,8 @@ def simulate(
     del debug
     flags = {
         "data": data,
+        "min_user_events": min_user_events,
+        "min_item_events": min_item_events,
         "seed": seed,
         "engine": engine,
         "device": device,

@@ -29,7 +29,8 @@ def catalogue(items: pl.DataFrame) -> Catalogue:
         item_text(title, year=year, categories=own, description=description)
         for title, year, own, description in zip(titles, years, categories, descriptions, strict=True)
     )
-    return Catalogue(tuple(items["item_id"]), tuple(titles), texts, categories)
+    domains = tuple(_text(items, "domain")) if "domain" in items.columns else ()
+    return Catalogue(tuple(items["item_id"]), tuple(titles), texts, categories, domains)
 
 
 def behaviours(interactions: pl.DataFrame, users: tuple[str, ...], items: Catalogue) -> Behaviours:

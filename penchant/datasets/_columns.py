@@ -29,7 +29,7 @@ INTERACTIONS: Final = Schema(
         "timestamp": ("timestamp", "datetime"),
         "kind": ("kind",),
     },
-    required=("user_id", "item_id", "timestamp"),
+    required=("user_id", "item_id"),
 )
 
 ITEMS: Final = Schema(
@@ -40,6 +40,7 @@ ITEMS: Final = Schema(
         "year": ("year", "release_year"),
         "categories": ("categories", "category", "genres", "genre", "class"),
         "description": ("description", "text"),
+        "domain": ("domain",),
     },
     required=("item_id", "title"),
 )
@@ -83,10 +84,5 @@ def _missing(file: str, name: str, header: list[str], schema: Schema) -> str:
     accepted = " or ".join(f"'{alias}'" for alias in schema.names[name])
     return (
         f"{file}:1: column '{name}' is missing (the header has: {', '.join(header)}); "
-        f"name a column {accepted}" + (_NO_TIME if name == "timestamp" else "")
+        f"name a column {accepted}"
     )
-
-
-_NO_TIME: Final = (
-    "; without times there is no leak-free split, so give each row the time at which it happened"
-)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from penchant.datasets._columns import INTERACTIONS, ITEMS, USERS, Schema
+from penchant.datasets._layouts import read_layout
 from penchant.datasets._tables import SUFFIXES, Table, read_table
 from penchant.errors import BadInput
 
@@ -24,7 +25,7 @@ def read_tables(path: Path) -> Tables:
     """Read a folder with interactions and, if there, items and users; or a single file of interactions.
 
     A folder holds `interactions.csv`, `items.csv`, `users.csv` (or .tsv, .parquet), or RecBole's `*.inter`, `*.item`,
-    `*.user`. A single `.inter` is read alone too.
+    `*.user`. A single `.inter` is read alone too. Some data sets are read as they are published (see `read_layout`).
     Raises: BadInput when nothing there can be read, or two files claim one role.
     """
     if path.is_file():
@@ -33,6 +34,8 @@ def read_tables(path: Path) -> Tables:
     if not path.is_dir():
         raise BadInput(f"{path}: no such file or folder")
     interactions, items, users = (_find(path, schema) for schema in (INTERACTIONS, ITEMS, USERS))
+    if interactions is None and (layout := read_layout(path)):
+        return Tables(*layout)
     if interactions is None:
         raise BadInput(
             f"{path}: no interactions here; name the file interactions.csv (.tsv, .parquet) or NAME.inter"

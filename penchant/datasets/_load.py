@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from penchant.behaviours import Behaviours
 from penchant.catalogue import Catalogue
 from penchant.datasets._assemble import behaviours, catalogue, catalogue_of_ids, user_ids
@@ -27,7 +29,8 @@ class Dataset:
     """A catalogue and what people did with it.
 
     people: columns gender, age_band and occupation in the order of `behaviours.user_ids`, as far as they are known.
-    source: where it came from, for the record.
+    source: where it came from, for the record.  timed: False where the events had no times; then each person's stand in
+    the order of `behaviours.tie_keys`, which is as good as random, and the same on every machine.
     """
 
     name: str
@@ -35,6 +38,12 @@ class Dataset:
     behaviours: Behaviours
     people: Mapping[str, tuple[str, ...]]
     source: str
+    timed: bool = True
+
+    @property
+    def order(self) -> str:
+        """What each person's events are ordered by, in words."""
+        return "time" if self.timed else "a seeded random order, as the data has no times"
 
     @cached_property
     def digest(self) -> str:
@@ -48,7 +57,8 @@ def load(
 ) -> Dataset:
     """Load a known data set from the cache, or your own from a folder or file.
 
-    min_user_events, min_item_events: keep only that core of the events; the catalogue stays whole. 0 keeps all.
+    min_user_events, min_item_events: keep only that core of the events, and of the catalogue what occurs in it, where
+    items need so many. 0 keeps all.
     Rules: rows equal in person, item, time and kind count once, the first is kept; an item at different times is so
     many events; a person with one event stays, for training only; any other bad row stops the loading.
     Raises: BadInput for bad rows or unusable files; EnvironmentMissing when a known data set was not fetched yet.
@@ -59,9 +69,13 @@ def load(
     kept = inspection.interactions.kept
     events = k_core(kept, min_user_events=min_user_events, min_item_events=min_item_events)
     items = catalogue_of_ids(kept) if inspection.items is None else catalogue(inspection.items.kept)
+    if min_item_events > 0:
+        occurring = set(events["item_id"])
+        items = items.of_items(np.array([item in occurring for item in items.item_ids], np.bool_))
     users = user_ids(events)
     groups = {} if inspection.users is None else people(users, inspection.users.kept)
-    return Dataset(name, items, behaviours(events, users, items), groups, source)
+    timed = "timestamp" in inspection.interactions.table.written
+    return Dataset(name, items, behaviours(events, users, items), groups, source, timed)
 
 
 def load_catalogue(name_or_path: str, *, cache: Path | None = None) -> Catalogue:

@@ -9,7 +9,7 @@ from penchant.datasets._tables import ROW, Table
 from penchant.types import KINDS, Kind
 
 AT: Final = "_at"
-"""Microseconds since 1970 (UTC), Int64."""
+"""Microseconds since 1970 (UTC), Int64; 0 for all where the file has no times."""
 VALUE: Final = "_value"
 """The rating, Float64."""
 CODE: Final = "_code"
@@ -34,7 +34,7 @@ def prepare_interactions(table: Table) -> Table:
         if "kind" in frame.columns
         else pl.lit(KINDS.index(assumed), dtype=pl.Int8)
     )
-    moment = _parse.moments(frame["timestamp"])
+    moment = _parse.moments(frame["timestamp"]) if "timestamp" in frame.columns else pl.lit(0, dtype=pl.Int64)
     return table.with_frame(
         frame.with_columns(moment.alias(AT), _number(frame, "rating").alias(VALUE), code.alias(CODE))
     )

@@ -29,7 +29,8 @@ def interaction_rules(table: Table, items: Table | None, *, now: float) -> Itera
     if items is not None:
         known = pl.col("item_id").is_in(items.frame["item_id"].implode())
         yield Rule("item_id", ~known, f"is not in {items.path.name}; add the item there or remove the row")
-    yield from _times(now)
+    if "timestamp" in table.frame.columns:
+        yield from _times(now)
     if "rating" in table.frame.columns:
         needed = _given("rating") | (pl.col(CODE) == KINDS.index(Kind.RATING))
         yield Rule("rating", needed & pl.col(VALUE).is_null(), "is no number")
@@ -42,6 +43,9 @@ def item_rules(table: Table) -> Iterator[Rule]:
     """What every item must keep."""
     yield from _filled("item_id", "title")
     yield _unique("item_id")
+    if "domain" in table.frame.columns:
+        empty = pl.col("domain").is_null() | (pl.col("domain").cast(pl.String).str.strip_chars() == "")
+        yield Rule("domain", empty, "is empty; where one item has a domain, each needs one")
     if "year" in table.frame.columns:
         whole = (pl.col(NUMBER) == pl.col(NUMBER).floor()).fill_null(value=False)
         yield Rule("year", _given("year") & ~whole, "is no year; give a whole number or leave it empty")

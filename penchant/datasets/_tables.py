@@ -30,6 +30,7 @@ class Table:
     """One file's rows. frame: `ROW` and the recognised columns under our names; text stays text until it is checked.
 
     written: our names to the names in the file's header.  wide: rows with more fields than the header.
+    first_line: where the first row stands in a text file, 2 under a header.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Table:
     frame: pl.DataFrame
     written: Mapping[str, str]
     wide: tuple[int, ...] = ()
+    first_line: int = 2
 
     def with_frame(self, frame: pl.DataFrame) -> "Table":
         return replace(self, frame=frame)
@@ -45,11 +47,13 @@ class Table:
         """Where rows begin in the file: 1-based lines (the header is line 1), or 1-based rows for parquet."""
         if self.path.suffix == ".parquet":
             return [row + 1 for row in rows]
-        return [2 + row + extra for row, extra in zip(rows, self._extra_lines(rows), strict=True)]
+        return [
+            self.first_line + row + extra for row, extra in zip(rows, self._extra_lines(rows), strict=True)
+        ]
 
     def _extra_lines(self, rows: list[int]) -> list[int]:
         """How many line ends stand inside quoted fields before each row."""
-        if not rows or _TEXT[self.path.suffix]["quote_char"] is None:
+        if not rows or _TEXT.get(self.path.suffix, {}).get("quote_char") is None:
             return [0] * len(rows)
         text = pl.all().fill_null("").str.count_matches("\n")
         inside = (

@@ -61,7 +61,7 @@ def test_the_table_shows_values_as_they_are(tmp_path: Path, capsys: pytest.Captu
         assert part in " ".join(shown.split())
 
 
-@pytest.mark.parametrize("content", ["", "user_id,item_id\na,b\n"])
+@pytest.mark.parametrize("content", ["", "user_id,rating\na,4\n"])
 def test_an_unusable_file_is_exit_code_2(
     content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

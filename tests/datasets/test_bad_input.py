@@ -133,7 +133,6 @@ def test_bad_people_are_named_and_refused(folder: Path) -> None:
 UNUSABLE = {
     "no user_id": ("interactions.csv", "item_id,timestamp\na,1\n", "column 'user_id' is missing"),
     "no item_id": ("interactions.csv", "user_id,timestamp\na,1\n", "column 'item_id' is missing"),
-    "no time": ("interactions.csv", "user_id,item_id\na,b\n", "give each row the time at which it happened"),
     "no title": ("items.csv", "item_id\nalien\n", "column 'title' is missing"),
     "empty file": ("interactions.csv", "", "the file is empty"),
     "header alone": ("interactions.csv", f"{HEADER}\n", "no rows"),

@@ -160,6 +160,36 @@ def test_core_filters_are_off_unless_asked_for(tmp_path: Path) -> None:
         load(str(tmp_path), min_user_events=2, min_item_events=2)
 
 
+def test_data_without_times_stands_in_an_order_that_the_file_does_not_decide(tmp_path: Path) -> None:
+    rows = [f"{person},{item}" for person in "abcdefgh" for item in "stuvwxyz"]
+    orders = []
+    for order in (rows, rows[::-1]):
+        (tmp_path / "i.csv").write_text("user_id,item_id\n" + "\n".join(order) + "\n")
+        data = load(str(tmp_path / "i.csv"))
+        assert not data.timed
+        assert "random" in data.order
+        orders.append(data.behaviours.items)
+    np.testing.assert_array_equal(orders[0], orders[1])
+    assert len({tuple(data.behaviours.of(person).items) for person in range(8)}) > 4
+    (tmp_path / "timed").mkdir()
+    csv(tmp_path / "timed")
+    assert load(str(tmp_path / "timed")).timed
+
+
+def test_items_may_be_of_several_domains(tmp_path: Path) -> None:
+    csv(tmp_path)
+    assert load(str(tmp_path)).catalogue.domains == ()
+    ITEMS.with_columns(domain=pl.Series(["film", "film", "book"])).write_csv(tmp_path / "items.csv")
+    catalogue = load(str(tmp_path)).catalogue
+    assert catalogue.domains == ("film", "film", "book")
+    assert catalogue.within("book").tolist() == [False, False, True]
+    with pytest.raises(BadInput, match="there are book, film"):
+        catalogue.within("game")
+    ITEMS.with_columns(domain=pl.Series(["film", "", "book"])).write_csv(tmp_path / "items.csv")
+    with pytest.raises(BadInput, match="where one item has a domain, each needs one"):
+        load(str(tmp_path))
+
+
 def test_the_core_is_the_largest_one(tmp_path: Path) -> None:
     """Item y falls, person b with it; the square of a and c on w and x stays."""
     rows = ["a,w,1", "a,x,2", "c,w,3", "c,x,4", "b,x,5", "b,y,6"]
@@ -167,3 +197,4 @@ def test_the_core_is_the_largest_one(tmp_path: Path) -> None:
     core = load(str(tmp_path / "i.csv"), min_user_events=2, min_item_events=2)
     assert core.behaviours.user_ids == ("a", "c")
     assert core.behaviours.counts.tolist() == [2, 2]
+    assert core.catalogue.item_ids == ("w", "x")
