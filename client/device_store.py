@@ -4,7 +4,8 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from penchant.client.account import larger, read_account, write_account
 from penchant.client.preferences import Preferences
 from penchant.client.schema import connect, transaction
 from penchant.client.sealing import Sealer, Secret, WrappedKey
-from penchant.client.store import PersonalState
+from penchant.client.store import Erased, PersonalState
 from penchant.errors import BadInput
 from penchant.types import F32, I32, Event, Kind
 
@@ -218,6 +219,20 @@ class DeviceStore:
 
     # Erasure
 
+    @contextmanager
+    def unerased(self) -> Iterator[None]:
+        """Nobody erases the store while the block runs: whatever it leaves in the folder, an erasure finds.
+
+        Nothing is written to the store in the block. Raises: Erased where that has happened, in whichever process.
+        """
+        with self._lock:
+            if self.erased:
+                raise Erased(f"{self.home}: was erased")
+            with transaction(self._connection):
+                if self._connection.execute("SELECT 1 FROM key").fetchone() is None:
+                    raise Erased(f"{self.home}: was erased")
+                yield
+
     def erase(self) -> None:
         """Destroy the key, and with it every record; then remove the file. The account stays."""
         with self._lock:
@@ -282,9 +297,13 @@ class PersonalRecord:
 
     def save(self, state: PersonalState) -> None:
         """The account first: a crash in between leaves more spent than was released, never less."""
+        self.charge(state)
+        self.store.keep_adapter(state.adapter, belongs_to=self.belongs_to)
+
+    def charge(self, state: PersonalState) -> None:
+        """Keep the account alone."""
         write_account(self.store.home / ACCOUNT, state.charges)
         self.store._write({"account": _json({"charges": larger(self.store._charges(), state.charges)})})
-        self.store.keep_adapter(state.adapter, belongs_to=self.belongs_to)
 
 
 def _next_id(connection: sqlite3.Connection, table: str) -> int:

@@ -9,18 +9,18 @@ from penchant.client.device_store import DeviceStore
 def erase(store: DeviceStore) -> list[str]:
     """Withdraw, destroy the store's key, and remove every file but the account. Returns what cannot be undone.
 
-    A training that is on stops, for consent is looked up again before anything leaves.
+    A training that is on stops, for consent is looked up again before anything leaves. What other processes were about
+    to leave in the folder is removed too, or not written any more.
     """
     store.set_consent(False)
     home = store.home
     store.erase()
-    for path in home.iterdir():
-        if path.name == FILE:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    while left := [path for path in home.iterdir() if path.name != FILE]:
+        for path in left:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)  # a SuperNode on its way down may still write there
+            else:
+                path.unlink(missing_ok=True)
     return cannot_be_undone(sum(totals(read_account(home / FILE)).values()))
 
 

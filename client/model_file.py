@@ -32,10 +32,12 @@ def up_to_date(home: Path, *, apart: bool = False) -> Scorer | None:
 
 
 def make(home: Path) -> None:
-    """Write the model of the newest head."""
+    """Write the model of the newest head. Where the device was erased meanwhile, nothing stays."""
     from penchant.client.exporting import export_current
 
     export_current(home, origin=origin_of(home))
+    if not (home / _MADE_OF[0]).is_file():
+        (home / FILE).unlink(missing_ok=True)
 
 
 def is_newest(home: Path, origin: str) -> bool:

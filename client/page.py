@@ -1,4 +1,6 @@
-"""The person's own page, on loopback alone: lists with reasons, interests, what left, switches. No script, no network.
+"""The person's own page, on loopback alone: lists with reasons, interests, what left, switches. Nothing from elsewhere.
+
+Plain HTML; htmx (htmx.org, Zero-Clause BSD), which lies beside this file, spares the reloads where scripts are allowed.
 
 Who may look: whoever has the token, which lies in the device's folder. A first visit trades it for a cookie. Every form
 carries a second token, and the Host header must be this machine's, so that no page of others can read or act here.
@@ -26,8 +28,8 @@ from penchant.types import Kind
 _COOKIE: Final = "penchant"
 _FORM_LIMIT: Final = 20_000
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -45,6 +47,7 @@ def page_app(person: Person, *, token: str) -> FastAPI:
     app.middleware("http")(page.guard)
     app.get("/", response_class=HTMLResponse)(page.show)
     app.get("/page.css")(page.style)
+    app.get("/htmx.js")(page.script)
     app.get("/export.json")(page.export)
     app.post("/do")(page.act)
     return app
@@ -67,6 +70,8 @@ class _Page:
         """Host, token, origin: in this order, before anything is looked up."""
         refusal = self._refused(request)
         response = refusal if refusal is not None else await answer(request)
+        if response.status_code > 400 and "hx-request" in request.headers:
+            response.headers["HX-Refresh"] = "true"  # an old page is loaded anew
         response.headers.update(_HEADERS)
         return response
 
@@ -87,10 +92,13 @@ class _Page:
         return None
 
     def show(self, said: str = "") -> HTMLResponse:
-        return HTMLResponse(self._render(SAID.get(said, "")))
+        return HTMLResponse(self._render(SAID.get(said, ""), after=said))
 
     def style(self) -> Response:
         return Response(_packaged("page.css"), media_type="text/css")
+
+    def script(self) -> Response:
+        return Response(_packaged("htmx-2.0.4.min.js"), media_type="text/javascript")
 
     def export(self) -> Response:
         content = json.dumps(self._person.export(), indent=1, ensure_ascii=False)
@@ -128,7 +136,7 @@ class _Page:
     def _erased(self, told: list[str]) -> str:
         return self._template.render(erased=told)
 
-    def _render(self, said: str) -> str:
+    def _render(self, said: str, *, after: str = "") -> str:
         person = self._person
         facts, chosen = person.facts(), person.preferences()
         events = person.events()
@@ -146,6 +154,7 @@ class _Page:
         return self._template.render(
             **shown,
             said=said,
+            after=after,
             facts=facts,
             chosen=chosen,
             kinds=list(Kind),

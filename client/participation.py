@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 import torch
@@ -12,7 +13,7 @@ from penchant.client.adapter_training import train_adapter
 from penchant.client.app import BUDGET_SPENT, ClientPlan, Person, answer
 from penchant.client.budget import admit_charge
 from penchant.client.enrolment import Enrolment, Head
-from penchant.client.store import ClientStore, PersonalState, charged
+from penchant.client.store import ClientStore, Erased, PersonalState, charged
 from penchant.errors import BudgetExceeded, PenchantError
 from penchant.interest import InterestModel, round_negatives
 from penchant.privacy.noise import CryptographicNoise
@@ -36,6 +37,10 @@ class Device(ClientStore, Protocol):
 
     def consents(self) -> bool:
         """Whether the person takes part, now."""
+        ...
+
+    def unerased(self) -> AbstractContextManager[None]:
+        """What is written to the device's folder in the block, an erasure finds. Raises: Erased after one."""
         ...
 
     def sends(self, round_: int) -> None:
@@ -87,7 +92,7 @@ class Participant:
             del context
             try:
                 return Message(act(read_request(self._plan.shared, message)), reply_to=message)
-            except _NoConsent:
+            except (_NoConsent, Erased):
                 return Message(Error(NO_CONSENT, "does not take part"), reply_to=message)
             except BudgetExceeded:
                 return Message(Error(BUDGET_SPENT, "has spent its budget"), reply_to=message)
@@ -160,7 +165,8 @@ class Participant:
         return round_negatives(plan.model.n_items, plan.training.negatives, seed=plan.seed, round_=round_)
 
     def _keep(self, request: TrainRequest, *, final: bool) -> None:
-        self._enrolment.keep_head(self._plan.shared, Head(request.round, request.head, final))
+        with self._device.unerased():
+            self._enrolment.keep_head(self._plan.shared, Head(request.round, request.head, final))
 
     def _check_consent(self) -> None:
         if not self._device.consents():

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from penchant.client.conditions import Conditions, Machine, unmet
 from penchant.client.enrolment import Enrolment
 from penchant.client.participation import Device, Participant
 from penchant.client.probe import CONNECTION
+from penchant.client.store import Erased
 from penchant.client.supernode import SuperNode
 from penchant.client.worker import Worker
 from penchant.rundir import write_json
@@ -52,7 +54,7 @@ class Taker:
         self._told_at = 0.0
 
     def stay(self, stay: Stay, *, final: Callable[[], bool]) -> None:
-        """final: whether the final head is here. Ends every process that it started."""
+        """final: whether the final head is here. Ends every process that it started. Raises: Erased."""
         try:
             while not stay.told_to_stop() and not (stay.until_final and final()):
                 self._step()
@@ -60,7 +62,8 @@ class Taker:
                 time.sleep(_SEND_SECONDS)
         finally:
             self._leave()
-            self._tell("stopped")
+            with suppress(Erased):
+                self._tell("stopped")
 
     def _step(self) -> None:
         doubts = self._checked()
@@ -68,13 +71,18 @@ class Taker:
             self._leave()
             self._tell("waits", doubts=doubts)
             time.sleep(_IDLE_SECONDS)
-        elif not self._node.tend():
+        elif not self._tended():
             self._drop_worker()
             self._tell("tries again", seconds=round(self._node.waits))
             time.sleep(_IDLE_SECONDS)
         else:
             self._tell("takes part")
             self._work()
+
+    def _tended(self) -> bool:
+        """A SuperNode writes to the device's folder: none is started once that has been erased."""
+        with self._device.unerased():
+            return self._node.tend()
 
     def _checked(self) -> list[str]:
         """Consent is asked for each time, the machine every few seconds."""
@@ -105,4 +113,5 @@ class Taker:
         told = {"phase": phase, **facts}
         if told != self._told or time.monotonic() - self._told_at > _LOOK_SECONDS:
             self._told, self._told_at = told, time.monotonic()
-            write_json(self._enrolment.home / CONNECTION, told)
+            with self._device.unerased():
+                write_json(self._enrolment.home / CONNECTION, told)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from penchant.errors import BadInput
 from penchant.types import F32
 
 Charge = tuple[float, float, int]
@@ -23,6 +24,10 @@ class PersonalState:
 
     adapter: F32
     charges: tuple[Charge, ...] = field(default=())
+
+
+class Erased(BadInput):
+    """The person erased the device; whoever still works for it stops."""
 
 
 class ClientStore(Protocol):

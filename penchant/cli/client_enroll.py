@@ -9,6 +9,7 @@ from rich.table import Table
 from penchant.cli._client import Home, client_app
 from penchant.cli._output import DebugOption, Format, FormatOption, Output, QuietOption
 from penchant.errors import BadInput
+from penchant.types import Unit
 
 
 @client_app.command()
@@ -28,6 +29,8 @@ def enroll(
     debug: DebugOption = False,
 ) -> None:
     """Accept an invitation: show its terms, and make this device's own key. Nothing trains before consent."""
+    from penchant.client.account import FILE as ACCOUNT
+    from penchant.client.account import claim_account
     from penchant.client.enrolment import Enrolment
     from penchant.strategies.invitation import read_invitation
 
@@ -38,10 +41,12 @@ def enroll(
         raise BadInput(
             f"{invitation}: its digest is {offered.digest}, not {digest}: ask its owner for the true one"
         )
-    if terms.unit == "none" and not not_private:
+    if terms.unit is Unit.NONE and not not_private:
         raise BadInput(
             f"{terms.name} is NOT PRIVATE: updates leave unprotected; --not-private joins all the same"
         )
+    if terms.unit is not Unit.NONE:
+        claim_account(home / ACCOUNT, terms.unit)
     enrolment = Enrolment(home)
     enrolment.join(offered)
     record = {

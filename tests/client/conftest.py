@@ -1,6 +1,6 @@
 """A device that has been enrolled with the tiny catalogue, and a head that came over the wire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +8,15 @@ import pytest
 
 from penchant.client.device_store import DeviceStore
 from penchant.client.enrolment import Enrolment, Head
+from penchant.client.model_file import make
 from penchant.client.participation import plan_of
 from penchant.client.sealing import KeyFile
+from penchant.client.store import PersonalState
 from penchant.config import ModelSettings, TrainingSettings
 from penchant.datasets import Dataset
 from penchant.strategies.invitation import Invitation, Terms
 from penchant.types import F32, NoiseAt, Unit
+from tests.client.running_agent import Running, agent_at
 
 KEY = KeyFile(b"0123456789abcdef" * 2)
 
@@ -70,3 +73,16 @@ def receive(home: Path, invitation: Invitation) -> Callable[[int], F32]:
         return moved
 
     return arrive
+
+
+@pytest.fixture
+def agent(home: Path, key_file: KeyFile, receive: Callable[[int], F32]) -> Iterator[Running]:
+    """An agent for a device that has given two updates and has one entry in its journal."""
+    receive(1)
+    with DeviceStore.open(home, key_file) as store:
+        store.note("sent", round=1, federation="films", numbers=99)
+        initial = np.zeros(3, np.float32)
+        store.personal(initial, belongs_to="x").save(PersonalState(initial, ((1.5, 1.0, 2),)))
+    make(home)  # here PyTorch is loaded already
+    with agent_at(home) as running:
+        yield running

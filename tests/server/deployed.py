@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from penchant.client import app as client
 from penchant.client.conditions import Conditions
 from penchant.client.device import StoredDevice
 from penchant.client.device_store import DeviceStore
@@ -167,14 +168,22 @@ def killed(process: Any) -> None:
     process.join(10)
 
 
-def _serve(root: Path) -> None:
+@contextmanager
+def _exiting() -> Iterator[None]:
+    """As a command of ours ends."""
     try:
-        serve(Deployment(root), passphrase=SECRET)
+        yield
     except PenchantError as error:
         print(error, file=sys.stderr)
         raise SystemExit(error.exit_code) from error
 
 
+@_exiting()
+def _serve(root: Path) -> None:
+    serve(Deployment(root), passphrase=SECRET)
+
+
+@_exiting()
 def _take_part(home: Path, behave: Callable[..., None] | None) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -214,14 +223,29 @@ def dies_in_training(participant: Participant, store: DeviceStore) -> None:
 
 
 def changes_its_mind(participant: Participant, store: DeviceStore) -> None:
-    """The person withdraws, in another process as it were, while the update is being computed."""
-    charge = participant._charge_for_the_server
+    """The person withdraws, by another connection as from another process, while the head is being trained."""
+    del participant
+    train = client.head_update
 
-    def act(*asked: Any) -> None:
-        charge(*asked)
-        store.set_consent(False)
+    def act(*asked: Any, **settings: Any) -> Any:
+        with DeviceStore.open(store.home, Passphrase(SECRET)) as other:
+            other.set_consent(False)
+        return train(*asked, **settings)
 
-    participant._charge_for_the_server = act  # type: ignore[method-assign, assignment]
+    client.head_update = act  # type: ignore[assignment]
+
+
+def replays(participant: Participant, store: DeviceStore) -> None:
+    """Sends what it sent in the first round again in every later one."""
+    del store
+    train = participant._train
+    sent: list[Any] = []
+
+    def act(request: TrainRequest) -> Any:
+        sent.append(train(request))
+        return sent[0]
+
+    participant._train = act  # type: ignore[method-assign]
 
 
 def is_late(participant: Participant, store: DeviceStore) -> None:

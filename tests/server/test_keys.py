@@ -1,34 +1,33 @@
-"""Who gets in: one SuperLink on loopback, and clients that speak Flower's own protocol to it."""
+"""Who gets in, and what: one SuperLink on loopback, and clients that speak Flower's own protocol to it."""
 
 import gc
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.proto.control_pb2 import RegisterNodeRequest, StartRunRequest
-from flwr.proto.fleet_pb2 import ActivateNodeRequest, PullMessagesRequest
-from flwr.proto.node_pb2 import Node
 from flwr.supercore.control import ControlHttpClient
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
-from flwr.supercore.primitives.asymmetric import public_key_to_bytes
-from flwr.supernode.fleet_http_client import FleetHttpClient
-from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
 from penchant.client.enrolment import Enrolment
 from penchant.datasets import Dataset
 from penchant.errors import BadInput
 from penchant.server.authority import Authority
+from penchant.server.grid import fleet
 from penchant.server.operator import Operator, operator
 from penchant.server.superlink import answers, local_address, superlink
-from tests.server.deployed import SECRET, Deployed, deployed
+from tests.server.deployed import SECRET, Deployed, deployed, until
+from tests.server.knocking import Knocking
 
 pytestmark = [
     pytest.mark.xdist_group("deployment"),
     # Flower's HTTP client leaves the socket of a refused request to the garbage collector.
+    pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),  # of pathspec, by Flower
     pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning"),
 ]
 
@@ -40,28 +39,6 @@ def running(tmp_path_factory: pytest.TempPathFactory, tiny: Dataset) -> Iterator
         with superlink(one.deployment), operator(one.deployment) as owner:
             yield one, owner
         assert not answers(one.deployment), "the SuperLink still runs"
-
-
-class Knocking:
-    """A client that knocks with its own key, and believes in the authority that it is given."""
-
-    def __init__(self, home: Path, address: str, authority: bytes, *, insecure: bool = False) -> None:
-        key: Any = load_ssh_private_key((home / "node.key").read_bytes(), None)
-        self.public_key = public_key_to_bytes(key.public_key())
-        signed = NodeAuthHttpInterceptor(key, key.public_key())
-        self.client = FleetHttpClient.from_server_address(
-            address,
-            insecure,
-            None if insecure else authority,
-            [RuntimeVersionHttpInterceptor("test"), signed],
-        )
-
-    def activate(self) -> int:
-        request = ActivateNodeRequest(public_key=self.public_key, heartbeat_interval=30)
-        return int(self.client.ActivateNode(request).node_id)
-
-    def pull(self, node: int) -> Any:
-        return self.client.PullMessages(PullMessagesRequest(node=Node(node_id=node)))
 
 
 OPEN: list[Knocking] = []
@@ -137,6 +114,47 @@ def test_plaintext_is_refused(running: tuple[Deployed, Operator]) -> None:
     knocking(one, "ann")
     with pytest.raises(httpx.TransportError):
         Knocking(one.folder / "ann", local_address(one.deployment), b"", insecure=True).activate()
+
+
+def test_a_reply_counts_once_and_a_late_one_never(running: tuple[Deployed, Operator]) -> None:
+    """A round asks; the client answers, sends the same again, then another answer, and one more when it is over."""
+    one, owner = running
+    eli = knocking(one, "eli")
+    node = owner.enroll(eli.public_key)
+    assert eli.activate() == node
+
+    def said(what: str) -> RecordDict:
+        return RecordDict({"config": ConfigRecord({"said": what})})
+
+    with (
+        fleet(one.deployment, owner.start_run()) as (grid, _),
+        ThreadPoolExecutor(1) as waiting,
+    ):
+
+        def ask(seconds: float) -> Future[list[Message]]:
+            message = Message(said("train"), dst_node_id=node, message_type=MessageType.TRAIN)
+            return waiting.submit(lambda: list(grid.send_and_receive([message], timeout=seconds)))
+
+        def heard() -> Message:
+            found: list[Message] = []
+            until(lambda: bool(found.extend(filter(None, [eli.asked(node)])) or found), "it is asked")
+            return found[0]
+
+        replies = ask(60.0)
+        asked = heard()
+        once = Message(said("once"), reply_to=asked)
+        for reply in (once, once, Message(said("otherwise"), reply_to=asked)):
+            eli.push(node, reply)
+        assert [reply.content["config"]["said"] for reply in replies.result()] == ["once"]
+
+        replies = ask(8.0)
+        asked = heard()
+        late = Message(said("late"), reply_to=asked)
+        assert replies.result() == []
+        with suppress(httpx.HTTPStatusError):
+            eli.push(node, late)
+        (told,) = grid.pull_messages([asked.metadata.message_id])
+        assert told.has_error(), "a late reply can be read"
 
 
 def test_clients_neither_enroll_themselves_nor_start_programs(running: tuple[Deployed, Operator]) -> None:
