@@ -225,14 +225,14 @@ def dies_in_training(participant: Participant, store: DeviceStore) -> None:
 def changes_its_mind(participant: Participant, store: DeviceStore) -> None:
     """The person withdraws, by another connection as from another process, while the head is being trained."""
     del participant
-    train = client.head_update
+    train = vars(client)["head_update"]
 
     def act(*asked: Any, **settings: Any) -> Any:
         with DeviceStore.open(store.home, Passphrase(SECRET)) as other:
             other.set_consent(False)
         return train(*asked, **settings)
 
-    client.head_update = act  # type: ignore[assignment]
+    vars(client)["head_update"] = act
 
 
 def replays(participant: Participant, store: DeviceStore) -> None:
