@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -120,20 +121,25 @@ class Split:
     test: I32
 
 
-def leave_one_out(behaviours: Behaviours) -> Split:
+def leave_one_out(behaviours: Behaviours, among: Bool | None = None) -> Split:
     """Hold out each person's latest item for test, the one before for validation; the rest is training.
 
     An item is held out with all its events: a person's earlier events with the held-out test or validation item are in
     no part, so no test item stands in its person's training. The validation item is the latest one that is not the test
     item. A person with one distinct item only trains; with two, there is a test and a training item and no validation.
+    among: bool[n_items], the items that may be held out, and that are counted so; all others are training. None: all.
     """
+    may = np.ones(behaviours.n_events, dtype=np.bool_) if among is None else among[behaviours.items]
     total = np.array(
-        [len(np.unique(behaviours.of(user).items)) for user in range(behaviours.n_users)], dtype=np.int64
+        [
+            len(np.unique(behaviours.items[start:end][may[start:end]]))
+            for start, end in pairwise(behaviours.offsets)
+        ],
+        dtype=np.int64,
     )
-    everything = np.ones(behaviours.n_events, dtype=np.bool_)
-    test = np.where(total >= 2, _latest(behaviours, everything), NO_ITEM).astype(np.int32)
+    test = np.where(total >= 2, _latest(behaviours, may), NO_ITEM).astype(np.int32)
     rest = behaviours.items != test[behaviours.users]
-    validation = np.where(total >= 3, _latest(behaviours, rest), NO_ITEM).astype(np.int32)
+    validation = np.where(total >= 3, _latest(behaviours, rest & may), NO_ITEM).astype(np.int32)
     train = behaviours.where(rest & (behaviours.items != validation[behaviours.users]))
     return Split(train, validation, test)
 

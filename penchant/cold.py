@@ -29,10 +29,22 @@ class Strangers:
     closed: Bool
 
     @classmethod
-    def after(cls, people: Behaviours, shots: int, closed: Bool) -> "Strangers":
-        """People of whom the first `shots` events are known."""
-        first = np.arange(people.n_events) - people.offsets[people.users] < shots
-        return cls(people.where(first), people.where(~first), closed)
+    def after(
+        cls, people: Behaviours, shots: int, closed: Bool, *, target: Bool | None = None
+    ) -> "Strangers":
+        """People of whom the first `shots` events are known.
+
+        target: bool[n_items], a domain: then its first `shots` events and all events elsewhere are known, and only its
+        items are candidates.
+        """
+        counted = np.ones(people.n_events, np.bool_) if target is None else target[people.items]
+        before = np.concatenate([[0], np.cumsum(counted)])
+        later = counted & (before[:-1] - before[people.offsets[people.users]] >= shots)
+        return cls(people.where(~later), people.where(later), closed if target is None else closed | ~target)
+
+    def among(self, target: Bool | None) -> "Strangers":
+        """The same, where only these items are candidates. target: bool[n_items], or None for all."""
+        return self if target is None else Strangers(self.known, self.later, self.closed | ~target)
 
     @cached_property
     def asked(self) -> I64:
@@ -107,9 +119,9 @@ class ColdStart:
             cold_items,
         )
 
-    def reveal(self, people: Behaviours, shots: int) -> Strangers:
-        """Any people after their first `shots` events; candidates are all items that stay."""
-        return Strangers.after(people, shots, self.cold_items)
+    def reveal(self, people: Behaviours, shots: int, *, target: Bool | None = None) -> Strangers:
+        """Any people after their first `shots` events (see `Strangers.after`); candidates are all items that stay."""
+        return Strangers.after(people, shots, self.cold_items, target=target)
 
     def new_items(self, histories: Behaviours) -> Strangers:
         """The items that were kept out, ranked among themselves for the warm people by their histories."""

@@ -22,7 +22,7 @@ from penchant.ranking import (
     top_items,
 )
 from penchant.rng import stream
-from penchant.types import F32, I32, I64
+from penchant.types import F32, I32, I64, NO_ITEM, Bool
 
 Scores = Callable[[I64], F32]
 """`scores(users) -> float32[len(users), n_items]`, finite; called with blocks of people in order."""
@@ -60,11 +60,16 @@ class Examination:
     part: Part = Part.TEST
     k: int = 10
     seed: int = 0
+    among: Bool | None = None
+    """bool[n_items], the items that are asked for and are candidates; None: all."""
 
-    @property
+    @cached_property
     def targets(self) -> I32:
         """int32[n_users]: the item to find, NO_ITEM where there is none."""
-        return self.split.test if self.part is Part.TEST else self.split.validation
+        held_out = self.split.test if self.part is Part.TEST else self.split.validation
+        if self.among is None:
+            return held_out
+        return np.where(self.among[held_out] & (held_out != NO_ITEM), held_out, NO_ITEM).astype(np.int32)
 
     @cached_property
     def popularity(self) -> I64:
@@ -79,8 +84,12 @@ class Examination:
         return draw_negatives(touched, self.n_items, rng=stream(self.seed, "negatives", self.part))
 
     def seen(self, users: I64) -> list[I32]:
-        """The training items of each of these people."""
-        return [_items(self.split.train, user) for user in users]
+        """What is no candidate for each of these people: the training items, and all that are not asked for."""
+        items = [_items(self.split.train, user) for user in users]
+        if self.among is None:
+            return items
+        others = np.flatnonzero(~self.among).astype(np.int32)
+        return [np.union1d(own, others) for own in items]
 
     def ranks(self, scores: Scores) -> I64:
         """int64[n_users]: full-ranking ranks alone; what a round of training is watched by."""

@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from penchant.baselines import (
+    DomainReferences,
     Fits,
     Reference,
     Rehearsal,
+    Reveal,
     StrangerReferences,
     code_digest,
     new_item_references,
 )
 from penchant.behaviours import Behaviours
-from penchant.cold import ScoreHistories, Strangers
+from penchant.cold import ColdStart, ScoreHistories, Strangers
 from penchant.errors import BadInput
 from penchant.rundir import read_json, write_json
 from penchant.simulation.serving import Serving
 from penchant.simulation.world import World
-from penchant.types import F32, I64
+from penchant.types import F32, I64, Bool
 
 Record = dict[str, Any]
 
@@ -32,6 +34,7 @@ class Cold(StrEnum):
 
     PEOPLE = "people"
     ITEMS = "items"
+    DOMAIN = "domain"
 
 
 @dataclass(frozen=True)
@@ -76,22 +79,47 @@ def serve_strangers(serving: Serving, world: World, question: Question) -> tuple
 
 
 def _rows(world: World, question: Question) -> Iterator[Row]:
-    which, cold, train, vectors = question.which, world.cold, world.split.train, world.items.vectors
-    if cold is None or not (len(cold.people.user_ids) if which is Cold.PEOPLE else cold.cold_items.any()):
-        raise BadInput(
-            f"the run kept no {which} out of training; train with --set hold_out.{which}=0.1 to measure this"
-        )
-    if which is Cold.ITEMS:
+    cold, train, vectors = _kept_out(world, question.which), world.split.train, world.items.vectors
+    if question.which is Cold.ITEMS:
         yield Row(
             "all",
-            cold.new_items(train),
+            cold.new_items(train).among(world.target),
             lambda: new_item_references(train, vectors, cold.cold_items, tune=question.tune),
         )
         return
-    rehearsal = Rehearsal.of(train, vectors, cold.reveal) if question.tune else None
-    references = StrangerReferences(Fits(train, vectors), rehearsal)
+    references = _references(world, _revealing(cold, world, question.which), question)
     for shots in question.shots:
-        yield Row(str(shots), cold.reveal(cold.people, shots), partial(references.after, shots))
+        strangers = _revealing(cold, world, question.which)(cold.people, shots)
+        yield Row(str(shots), strangers, partial(references.after, shots))
+
+
+def _revealing(cold: ColdStart, world: World, which: Cold) -> Reveal:
+    if which is Cold.DOMAIN:
+        return partial(cold.reveal, target=world.target)
+    return lambda people, shots: cold.reveal(people, shots).among(world.target)
+
+
+def _references(world: World, reveal: Reveal, question: Question) -> StrangerReferences | DomainReferences:
+    def told_of(inside: Bool | None) -> StrangerReferences:
+        train, vectors = world.split.train, world.items.vectors
+        rehearsal = Rehearsal.of(train, vectors, reveal, inside=inside) if question.tune else None
+        return StrangerReferences(Fits.of_events(train, vectors, inside), rehearsal)
+
+    everywhere = told_of(None)
+    if question.which is not Cold.DOMAIN:
+        return everywhere
+    return DomainReferences(everywhere, told_of(world.target))
+
+
+def _kept_out(world: World, which: Cold) -> ColdStart:
+    cold, what = world.cold, "items" if which is Cold.ITEMS else "people"
+    if cold is None or not (cold.cold_items.any() if which is Cold.ITEMS else len(cold.people.user_ids)):
+        raise BadInput(
+            f"the run kept no {what} out of training; train with --set hold_out.{what}=0.1 to measure this"
+        )
+    if which is Cold.DOMAIN and world.target is None:
+        raise BadInput("--cold domain: say which domain is new to them with --target-domain")
+    return cold
 
 
 def _remembered(row: Row, world: World, question: Question) -> Record:

@@ -37,7 +37,9 @@ def recommend_to(serving: Serving, world: World, adapters: F32, *, user: str, k:
     person = people.index(user)
     scores = scorer(serving, world, adapters=adapters)(np.array([person]))
     catalogue = world.dataset.catalogue
-    chosen = top_items(scores, min(k, len(catalogue)), seen=[world.histories[person]])[0]
+    chosen = top_items(
+        scores, min(k, len(catalogue)), seen=[np.union1d(world.histories[person], world.closed)]
+    )[0]
     return [
         Recommended(
             place, catalogue.item_ids[i], catalogue.titles[i], catalogue.categories[i], float(scores[0, i])

@@ -60,6 +60,9 @@ class RunSettings(Settings):
     min_item_events: int = Field(default=0, ge=0)
     """Keep the items that so many events of people who are kept name, and no others in the catalogue; 0 keeps all."""
 
+    target_domain: str | None = None
+    """The domain whose items are held out, ranked and recommended, where items have one; null: all items."""
+
     seed: int = Field(default=0, ge=0)
     """Decides initial weights, negatives and simulated cohorts. Never the noise, unless that is to be reproducible."""
 

@@ -16,7 +16,7 @@ from penchant.encoders import ItemVectors, item_vectors
 from penchant.errors import BadInput
 from penchant.evaluation import Examination, Part
 from penchant.simulation.settings import RunSettings
-from penchant.types import I32
+from penchant.types import I32, I64, Bool
 
 Progress = Callable[[int], None]
 
@@ -25,7 +25,8 @@ Progress = Callable[[int], None]
 class World:
     """A data set, its item vectors and its split. `histories[person]`: int32[n_events], training events in order.
 
-    cold: people and items that stayed out of all of these.
+    cold: people and items that stayed out of all of these.  target: bool[n_items], the domain that is asked for;
+    None: all.
     """
 
     dataset: Dataset
@@ -33,6 +34,16 @@ class World:
     split: Split
     histories: tuple[I32, ...]
     cold: ColdStart | None = None
+    target: Bool | None = None
+
+    def asked_for(self, domain: str) -> "World":
+        """The same world, where items of one domain are asked for. Raises: BadInput for an unknown domain."""
+        return replace(self, target=self.dataset.catalogue.within(domain))
+
+    @property
+    def closed(self) -> I64:
+        """Items that are no candidates for anybody."""
+        return np.empty(0, np.int64) if self.target is None else np.flatnonzero(~self.target)
 
     @property
     def offered(self) -> Tensor | None:
@@ -46,7 +57,7 @@ class World:
         return len(self.histories)
 
     def examination(self, part: Part, *, seed: int) -> Examination:
-        return Examination(self.split, len(self.dataset.catalogue), part, seed=seed)
+        return Examination(self.split, len(self.dataset.catalogue), part, seed=seed, among=self.target)
 
 
 def build_world(
@@ -58,7 +69,9 @@ def build_world(
     """
     core = {"min_user_events": settings.min_user_events, "min_item_events": settings.min_item_events}
     dataset, cold = _parted(load(settings.data, cache=cache, **core), settings)
-    split = leave_one_out(dataset.behaviours)
+    domain = settings.target_domain
+    target = None if domain is None else dataset.catalogue.within(domain)
+    split = leave_one_out(dataset.behaviours, among=target)
     if split.train.n_events == 0:
         raise BadInput(
             f"{settings.data}: nothing to train on after the split; people need at least two events"
@@ -67,7 +80,7 @@ def build_world(
         dataset.catalogue, settings.encoder, cache=(cache or cache_folder()) / "vectors", progress=encoding
     )
     histories = tuple(split.train.of(person).items for person in range(split.train.n_users))
-    return World(dataset, vectors, split, histories, cold)
+    return World(dataset, vectors, split, histories, cold, target)
 
 
 def _parted(dataset: Dataset, settings: RunSettings) -> tuple[Dataset, ColdStart | None]:

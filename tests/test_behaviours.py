@@ -151,3 +151,13 @@ def _popularity_ranks(split: Split, n_items: int) -> I64:
     own = popularity[split.test][:, None]
     ranks: I64 = (scores >= own).sum(axis=1)
     return ranks
+
+
+def test_items_of_one_domain_are_held_out_and_the_rest_is_training(movielens_100k: Dataset) -> None:
+    behaviours = movielens_100k.behaviours.of_people(np.arange(50))
+    among = np.arange(len(movielens_100k.catalogue)) % 2 == 0
+    split, inside = leave_one_out(behaviours, among), leave_one_out(behaviours.where(among[behaviours.items]))
+    np.testing.assert_array_equal(split.test, inside.test)
+    np.testing.assert_array_equal(split.validation, inside.validation)
+    others = behaviours.where(~among[behaviours.items])
+    np.testing.assert_array_equal(split.train.where(~among[split.train.items]).items, others.items)

@@ -80,3 +80,16 @@ def test_popularity_learned_from_the_warm_serves_the_cold(cold: ColdStart) -> No
     figures = cold.reveal(cold.people, 0).measure(fitted.scores)
     assert figures["n"] == len(cold.people.user_ids)
     assert 0.1 < figures["ndcg@10"] < 0.6
+
+
+def test_a_new_domain_is_known_by_its_first_events_and_all_others(cold: ColdStart) -> None:
+    target = np.arange(N_ITEMS) % 3 == 0
+    strangers = cold.reveal(cold.people, 2, target=target)
+    for person in range(len(cold.people.user_ids)):
+        whole, known = cold.people.of(person).items, strangers.known.of(person).items
+        inside = whole[target[whole]]
+        np.testing.assert_array_equal(known[target[known]], inside[:2])
+        np.testing.assert_array_equal(known[~target[known]], whole[~target[whole]])
+        np.testing.assert_array_equal(strangers.later.of(person).items, inside[2:])
+        assert target[strangers.right[person]].all()
+    assert strangers.closed[~target].all()

@@ -15,6 +15,7 @@ from penchant.baselines._sasrec import SasRec
 from penchant.baselines._strangers import (
     STRANGER_GRIDS,
     STRANGER_REFERENCES,
+    DomainReferences,
     Reference,
     StrangerReferences,
     new_item_references,
@@ -30,6 +31,7 @@ __all__ = [
     "Baseline",
     "Bench",
     "ContentKnn",
+    "DomainReferences",
     "Ease",
     "Fits",
     "ItemKnn",

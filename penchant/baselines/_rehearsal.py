@@ -32,8 +32,13 @@ class Rehearsal:
     reveal: Reveal
 
     @classmethod
-    def of(cls, train: Behaviours, vectors: F32, reveal: Reveal, *, seed: int = 0) -> "Rehearsal":
-        """train: the warm people's training events. At most five folds of at most a fifth of the people each."""
+    def of(
+        cls, train: Behaviours, vectors: F32, reveal: Reveal, *, inside: Bool | None = None, seed: int = 0
+    ) -> "Rehearsal":
+        """At most five folds of at most a fifth of the people each.
+
+        train: the warm people's training events.  inside: bool[n_items], then from events with these alone.
+        """
         order = stream(seed, "rehearsal").permutation(train.n_users)
         size = max(1, min(_ASKED, round(_SHARE * train.n_users)))
         count = min(-(-_ASKED // size), round(1 / _SHARE))
@@ -42,7 +47,9 @@ class Rehearsal:
             tuple(
                 (
                     train.of_people(part),
-                    Fits(train.of_people(np.setdiff1d(np.arange(train.n_users), part)), vectors),
+                    Fits.of_events(
+                        train.of_people(np.setdiff1d(np.arange(train.n_users), part)), vectors, inside
+                    ),
                 )
                 for part in parts
                 if len(part)

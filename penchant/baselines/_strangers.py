@@ -39,6 +39,9 @@ STRANGER_GRIDS: Final[Mapping[str, Sequence[Baseline]]] = {
 STRANGER_REFERENCES: Final = (*STRANGER_GRIDS, "hybrid_weighted", "hybrid_stacked")
 """What strangers are served by otherwise."""
 
+COLLABORATIVE: Final = ("item_knn", "user_knn", "ease", "recency_ease")
+"""Those that know an item by who had it."""
+
 _SHARES: Final = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 
 
@@ -65,6 +68,10 @@ class StrangerReferences:
         yield self._fitted("hybrid_weighted", self._weighted(chosen, shots))
         yield self._stacked(tuple(chosen.values()), shots)
 
+    def one(self, name: str, shots: int) -> Reference:
+        """One that is not made of others."""
+        return self._fitted(name, self._chosen(name, STRANGER_GRIDS[name], shots))
+
     def _chosen(self, name: str, grid: Sequence[Baseline], shots: int) -> Baseline:
         return BASELINES[name] if self.rehearsal is None else self.rehearsal.best(grid, shots)
 
@@ -88,6 +95,26 @@ class StrangerReferences:
 
     def _fitted(self, name: str, baseline: Baseline) -> Reference:
         return Reference(name, self.fits.of(baseline), settings(baseline))
+
+
+@dataclass(frozen=True, eq=False)
+class DomainReferences:
+    """References for people who are new in one domain and known in others.
+
+    everywhere: fitted on, and asked with, events of all domains.  inside: with those of the new domain alone.
+    """
+
+    everywhere: StrangerReferences
+    inside: StrangerReferences
+
+    def after(self, shots: int) -> Iterator[Reference]:
+        """Collaborative models by either; content kNN and the hybrids by events of all domains."""
+        for reference in self.everywhere.after(shots):
+            if reference.name in COLLABORATIVE:
+                yield self.inside.one(reference.name, shots)
+                yield reference._replace(name=f"cross_domain_{reference.name}")
+            else:
+                yield reference
 
 
 def new_item_references(train: Behaviours, vectors: F32, new: Bool, *, tune: bool) -> Iterator[Reference]:

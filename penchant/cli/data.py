@@ -105,6 +105,40 @@ def validate(
         )
 
 
+@data_app.command("split-domains")
+def split_by_domain(
+    data: Annotated[str, typer.Argument(help="A known data set, or the path of your own.")],
+    domain: Annotated[
+        list[str], typer.Option(help="NAME=CATEGORY,CATEGORY; give at least two.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    fmt: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+    _debug: DebugOption = False,
+) -> None:
+    """Make several domains of one data set by disjoint groups of categories, with the people who are in all of them.
+
+    Items with categories of two groups, or of none, are left out with their events.
+    """
+    from penchant.datasets import load, split_domains, write_dataset
+
+    made = split_domains(load(data), dict(map(_group, domain)))
+    write_dataset(made, out)
+    domains = {name: made.catalogue.domains.count(name) for name in dict.fromkeys(made.catalogue.domains)}
+    counts = {"n_users": made.behaviours.n_users, "n_events": made.behaviours.n_events}
+    items = ", ".join(f"{count:,} items of {name}" for name, count in domains.items())
+    told = f"{counts['n_users']:,} people with {counts['n_events']:,} events on {items} are in {out}"
+    Output(fmt, quiet=quiet).result({"folder": str(out), "domains": domains, **counts}, Text(told))
+
+
+def _group(text: str) -> tuple[str, frozenset[str]]:
+    name, separator, categories = text.partition("=")
+    own = frozenset(category.strip() for category in categories.split(",") if category.strip())
+    if not (separator and name.strip() and own):
+        raise BadInput(f"--domain {text}: expected NAME=CATEGORY,CATEGORY")
+    return name.strip(), own
+
+
 def _record(path: Path, inspection: "Inspection") -> dict[str, Any]:
     return {
         "path": str(path),

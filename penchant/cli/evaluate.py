@@ -1,5 +1,6 @@
 """`penchant evaluate`: measure a finished run again from its saved head and adapters."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run directory.")],
     cold: Annotated[
-        str | None, typer.Option(help="How strangers are served: people or items kept out of training.")
+        str | None, typer.Option(help="How strangers are served: people, items or domain.")
     ] = None,
     shots: Annotated[
-        str, typer.Option(help="With --cold people: how many first events are known, divided by commas.")
+        str, typer.Option(help="With --cold people or domain: how many first events are known.")
     ] = "0,1,3,5,10",
+    target_domain: Annotated[
+        str | None, typer.Option(help="Ask for the items of this domain alone; the run's own unless given.")
+    ] = None,
     tune: Annotated[
         bool, typer.Option(help="With --cold: choose the references' settings on warm people first.")
     ] = True,
@@ -33,7 +37,8 @@ def evaluate(
 ) -> None:
     """Recompute a run's accuracy, with and without the personal adapters. Changes nothing.
 
-    With --cold: how the run's head serves people or items that `hold_out` kept out of its training.
+    With --cold: how the run serves people or items that `hold_out` kept out of its training. Where the domain is new to
+    these people, all that they did elsewhere is known.
     """
     from penchant.rundir import RunDirectory
     from penchant.simulation.evaluate import evaluate_run
@@ -42,6 +47,8 @@ def evaluate(
     del debug
     output = Output(fmt, quiet=quiet)
     finished = load_run(RunDirectory.existing(run))
+    if target_domain is not None:
+        finished = replace(finished, world=finished.world.asked_for(target_domain))
     if cold is not None:
         found, chosen = _cold(finished, _chosen(cold), _counts(shots), output, tune)
         references = {"tuned": tune, "settings": chosen, "order": finished.world.dataset.order}
@@ -92,7 +99,9 @@ def _cold(
 
 
 def _cold_table(which: str, found: dict[str, Any]) -> Table:
-    what = "by how many of their first events are known" if which == "people" else "among the new items"
+    what = "among the new items" if which == "items" else "by how many of their first events are known"
+    if which == "domain":
+        what = "new people by how many of their first events in it are known, beside all elsewhere"
     table = Table(title=f"New {which}, {what}: NDCG@10")
     table.add_column("model")
     for count in found:

@@ -22,6 +22,9 @@ def simulate(
     min_item_events: Annotated[
         int | None, typer.Option(help="Keep items with so many events, of people who are kept.")
     ] = None,
+    target_domain: Annotated[
+        str | None, typer.Option(help="The domain whose items are held out and ranked.")
+    ] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of training.")] = None,
     cohort: Annotated[
         int | None, typer.Option(help="People expected each round; leave out for everyone.")
@@ -58,6 +61,7 @@ def simulate(
         "data": data,
         "min_user_events": min_user_events,
         "min_item_events": min_item_events,
+        "target_domain": target_domain,
         "seed": seed,
         "engine": engine,
         "device": device,

@@ -2,10 +2,12 @@
 
 from penchant.datasets._cache import dataset_folder
 from penchant.datasets._checks import BadRow, Checked, Inspection, inspect
+from penchant.datasets._domains import split_domains
 from penchant.datasets._fetch import fetch, known
 from penchant.datasets._folder import read_tables
 from penchant.datasets._known import KNOWN, KnownDataset
 from penchant.datasets._load import Dataset, load, load_catalogue
+from penchant.datasets._write import write_dataset
 
 __all__ = [
     "KNOWN",
@@ -21,4 +23,6 @@ __all__ = [
     "load",
     "load_catalogue",
     "read_tables",
+    "split_domains",
+    "write_dataset",
 ]

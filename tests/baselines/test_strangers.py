@@ -5,6 +5,7 @@ import pytest
 
 from penchant.baselines import (
     STRANGER_REFERENCES,
+    DomainReferences,
     Fits,
     ItemKnn,
     Popularity,
@@ -90,3 +91,19 @@ def test_content_is_tuned_for_new_items_on_other_items() -> None:
     found = {name: settings for name, _, settings in new_item_references(train, vectors, new, tune=True)}
     assert set(found) == {"popularity", "content_knn"}
     assert found["content_knn"]["neighbours"] > 1
+
+
+def test_what_a_narrow_reference_knows_is_inside_the_domain(cold: ColdStart) -> None:
+    """Its answers do not move with events elsewhere; those of the cross-domain one do."""
+    target = np.arange(N_ITEMS) % 2 == 0
+    everywhere, inside = (
+        StrangerReferences(Fits.of_events(cold.warm, BLIND, only), None) for only in (None, target)
+    )
+    strangers = cold.reveal(cold.people, 1, target=target)
+    less = strangers.known.where(target[strangers.known.items])
+    found = {reference.name: reference.scorer for reference in DomainReferences(everywhere, inside).after(1)}
+    assert {"ease", "cross_domain_ease", "cross_domain_item_knn", "hybrid_stacked"} <= set(found)
+    people = np.arange(10)
+    for name, same in (("ease", True), ("item_knn", True), ("cross_domain_ease", False)):
+        whole, part = (found[name].scores(known, people) for known in (strangers.known, less))
+        assert np.array_equal(whole, part) == same

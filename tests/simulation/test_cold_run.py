@@ -1,6 +1,7 @@
 """A run that keeps people and items out, and is asked about them afterwards."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,12 @@ import pytest
 
 from penchant.baselines import STRANGER_REFERENCES
 from penchant.cli import main
+from penchant.datasets import Dataset, split_domains, write_dataset
+from penchant.rundir import RunDirectory
 from penchant.simulation.federation import Federation
+from penchant.simulation.run import load_run
 from penchant.simulation.world import build_world
+from penchant.types import NO_ITEM
 from tests.simulation.conftest import settings_of
 
 KEPT_OUT = ("hold_out.people=0.2", "hold_out.items=0.1", "privacy.unit=none", "federation.rounds=1")
@@ -54,3 +59,34 @@ def test_a_run_that_kept_nobody_out_says_so(tmp_path: Path, capsys: pytest.Captu
     assert main(["evaluate", str(run), "--cold", "people"]) == 2
     assert "hold_out.people" in capsys.readouterr().err
     assert main(["evaluate", str(run), "--cold", "ghosts"]) == 2
+
+
+def test_a_domain_that_is_new_to_people(
+    movielens_100k: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trained over two domains; people who were kept out are known in one and served in the other."""
+    groups = {
+        "drama": frozenset({"Drama", "Romance"}),
+        "action": frozenset({"Action", "Adventure", "Sci-Fi"}),
+    }
+    few = replace(movielens_100k, behaviours=movielens_100k.behaviours.of_people(np.arange(120)), people={})
+    made, run = split_domains(few, groups), str(tmp_path / "run")
+    write_dataset(made, tmp_path / "two")
+    rest = [f"--set={text}" for text in (*KEPT_OUT[::2], "model.width=8", "federation.rounds=1")]
+    data = ["--data", str(tmp_path / "two"), "--target-domain", "drama"]
+    assert main(["simulate", "--quiet", *data, "--out", run, *rest]) == 0
+    world = build_world(load_run(RunDirectory(Path(run))).settings)
+    drama = world.dataset.catalogue.within("drama")
+    assert drama[world.split.test[world.split.test != NO_ITEM]].all()
+    assert not drama[np.concatenate(world.histories)].all()
+    capsys.readouterr()
+    asked = ["evaluate", run, "--cold", "domain", "--shots", "0,3", "--no-tune", "--format", "json"]
+    assert main(asked) == 0
+    found = json.loads(capsys.readouterr().out)["cold"]["domain"]
+    assert {"penchant", "ease", "cross_domain_ease", "hybrid_weighted"} <= set(found["0"])
+    assert found["0"]["ease"]["ndcg@10"] < found["0"]["cross_domain_ease"]["ndcg@10"]
+    assert main([*asked, "--target-domain", "opera"]) == 2
+    assert "there are action, drama" in capsys.readouterr().err
+    assert main(["recommend", run, "--user", world.dataset.behaviours.user_ids[0], "--format", "json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["items"]
+    assert all(drama[world.dataset.catalogue.index[item["item_id"]]] for item in listed)
