@@ -113,8 +113,11 @@ class RunSettings(Settings):
             )
         if privacy.unit is not Unit.NONE and privacy.epsilon is None and privacy.noise_multiplier is None:
             raise ValueError("give privacy.epsilon or privacy.noise_multiplier")
-        if self.federation.rounds == 0 and self.company.items == 0 and privacy.unit is not Unit.NONE:
-            raise ValueError("federation.rounds 0 without company.items learns nothing from anybody")
+        counts = self.company.items > 0 and privacy.noise_at is NoiseAt.SERVER
+        if self.federation.rounds == 0 and not counts and privacy.unit is not Unit.NONE:
+            raise ValueError(
+                "federation.rounds 0 learns nothing from anybody unless company.items are counted at the server"
+            )
         if (self.account is None) != (self.lifetime_epsilon is None):
             raise ValueError("account and lifetime_epsilon go together")
         return self

@@ -57,8 +57,8 @@ def resolved(
 def counting_terms(
     privacy: PrivacySettings, federation: FederationSettings, company: CompanySettings, *, n_items: int
 ) -> CountingTerms | None:
-    """What a run counts before its rounds; None where it counts nothing."""
-    if company.items == 0:
+    """What a run counts before its rounds; None where it counts nothing, or where no server is trusted with counts."""
+    if not _counts_anything(privacy, company):
         return None
     unit = privacy.unit
     bounds = item_bound(unit), pair_bound(company, unit)
@@ -68,17 +68,22 @@ def counting_terms(
     return CountingTerms(company, n_items, items, pairs)
 
 
+def _counts_anything(privacy: PrivacySettings, company: CompanySettings) -> bool:
+    trusted = privacy.unit is Unit.NONE or privacy.noise_at is NoiseAt.SERVER
+    return company.items > 0 and trusted
+
+
 def count_releases(
     privacy: PrivacySettings, federation: FederationSettings, company: CompanySettings | None
 ) -> list[GaussianSum]:
     """The releases of item counts and of pair counts, in this order; none where nothing is counted or protected.
 
-    Raises: BadInput where there is no budget to take a share of, or no server that is trusted to add the noise.
+    Raises: BadInput where there is no budget to take a share of.
     """
-    if company is None or company.items == 0 or privacy.unit is Unit.NONE:
+    if company is None or not _counts_anything(privacy, company) or privacy.unit is Unit.NONE:
         return []
-    if privacy.epsilon is None or privacy.noise_at is not NoiseAt.SERVER:
-        raise BadInput("company.items counts under a share of privacy.epsilon, and takes noise at the server")
+    if privacy.epsilon is None:
+        raise BadInput("company.items counts under a share of privacy.epsilon: give that")
     share = (company.share if federation.rounds else 1.0) - privacy.metrics_share
     if share <= 0 or (federation.rounds and company.share + privacy.metrics_share >= 1):
         raise BadInput("company.share and privacy.metrics_share leave nothing of the budget to the rest")
