@@ -1,7 +1,7 @@
 """The privacy section: priced again from the ledger, with everything that must stand beside an epsilon."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -30,11 +30,12 @@ def privacy(saved: SavedRun) -> dict[str, Any]:
         return _unprotected()
     events = saved.charges.spent()
     mechanism = {
-        "name": _mechanism(stated.get("band", 1), stated.get("clip_quantile")),
+        "name": _mechanism(stated),
         "noise_at": stated["noise_at"],
         "noise_multiplier": stated["noise_multiplier"],
         "clip_bound": stated["clip_bound"],
         "clip_quantile": stated.get("clip_quantile"),
+        "counts": stated.get("counts_noise_multipliers") or {},
     }
     priced = cross_checked(events, delta=stated["delta"])
     return {
@@ -53,17 +54,28 @@ def privacy(saved: SavedRun) -> dict[str, Any]:
         "accountant": priced.accountant,
         "cross_check": {"accountant": priced.cross_check, "epsilon": priced.cross_check_epsilon},
         "releases": len(events),
+        "split": _split(saved.charges),
         "reproducible_noise": any(charge.reproducible for charge in saved.charges.all()),
         "per_client": _per_client(saved.charges, priced.delta),
         "several_interactions": list(several_interactions(events, priced.delta))
         if priced.unit is Unit.EVENT
         else [],
-        "covered": _covered(released=saved.released is not None),
+        "covered": _covered(stated, released=saved.released is not None),
         "not_covered": _not_covered(priced.unit, stated["noise_at"], released=saved.released is not None),
     }
 
 
-def _mechanism(band: int, clip_quantile: float | None) -> str:
+def _mechanism(stated: Mapping[str, Any]) -> str:
+    band, clip_quantile = stated.get("band", 1), stated.get("clip_quantile")
+    counted = "counts of items and of pairs of items, of bounded contributions, each released once"
+    if not stated.get("counts_noise_multipliers"):
+        return _of_rounds(band, clip_quantile)
+    if stated["rounds"] == 0:
+        return f"Gaussian noise on {counted}"
+    return f"{_of_rounds(band, clip_quantile)}; and on {counted}"
+
+
+def _of_rounds(band: int, clip_quantile: float | None) -> str:
     correlated = f", correlated over {band} rounds by a banded factorisation," if band > 1 else ""
     followed = (
         ""
@@ -82,12 +94,27 @@ def _unprotected() -> dict[str, Any]:
         "accountant": None,
         "cross_check": None,
         "releases": 0,
+        "split": [],
         "reproducible_noise": False,
         "per_client": None,
         "several_interactions": [],
         "covered": [],
         "not_covered": ["everything: this run is not private"],
     }
+
+
+def _split(charges: Charges) -> list[dict[str, Any]]:
+    """What the budget went to: each purpose's share of the squared loss, which adds up where an epsilon does not."""
+    loss: Counter[str] = Counter()
+    releases: Counter[str] = Counter()
+    for charge in charges.all():
+        loss[charge.purpose] += charge.event.unamplified.noise_multiplier**-2
+        releases[charge.purpose] += 1
+    whole = sum(loss.values())
+    return [
+        {"purpose": purpose, "releases": releases[purpose], "share": loss[purpose] / whole}
+        for purpose in loss
+    ]
 
 
 def _limit(limit: float | None) -> float | None:
@@ -112,9 +139,17 @@ def several_interactions(events: Sequence[PrivacyEvent], delta: float) -> Iterat
         }
 
 
-def _covered(*, released: bool) -> list[str]:
-    head = "the shared head after every round, whoever sees it, with whatever else they know"
-    return [head, "the released figures of groups, together with all heads"] if released else [head]
+def _covered(stated: Mapping[str, Any], *, released: bool) -> list[str]:
+    covered = []
+    if stated.get("counts_noise_multipliers"):
+        covered.append(
+            "the counts of items and of pairs, and all that is computed from them, whoever sees it"
+        )
+    if stated["rounds"] > 0:
+        covered.append("the shared head after every round, whoever sees it, with whatever else they know")
+    if released:
+        covered.append("the released figures of groups, together with all of this")
+    return covered
 
 
 def _not_covered(unit: Unit, noise_at: str, *, released: bool) -> list[str]:

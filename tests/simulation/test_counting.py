@@ -1,11 +1,13 @@
 """Counts are federated, noised once, charged before they exist, and taken up again after a stop."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from penchant.cli import main
 from penchant.errors import CheckFailed, PenchantError
 from penchant.interest.counting import item_counts, pair_counts
 from penchant.privacy.accountants import PLDAccountant
@@ -119,6 +121,23 @@ def test_counts_are_charged_before_the_rounds_and_served_from(shop: Path, tmp_pa
     served = load_run(run)
     assert served.serving.company is not None
     assert run.read_settings()["cost"]["client_updates"] == 4 * 60
+
+
+def test_a_report_says_what_the_budget_went_to(shop: Path, tmp_path: Path) -> None:
+    terms = (
+        "federation.rounds=2",
+        "company.share=0.6",
+        "company.popularity_share=0.25",
+        "privacy.epsilon=20.0",
+    )
+    run = simulate(_settings(*terms, data=str(shop)), tmp_path / "run")
+    assert main(["report", str(run.root), "--format", "json"]) == 0
+    said = json.loads(run.report_json_path.read_text())["privacy"]
+    shares = {part["purpose"]: part["share"] for part in said["split"]}
+    assert shares == pytest.approx({"items": 0.15, "pairs": 0.45, "update": 0.4}, rel=1e-3)
+    assert "counts of items and of pairs" in said["mechanism"]["name"]
+    assert "the counts of items and of pairs" in " ".join(said["covered"])
+    assert "noise multiplier" in run.report_html_path.read_text()
 
 
 def test_the_whole_budget_goes_to_counts_where_nothing_is_trained(shop: Path, tmp_path: Path) -> None:
