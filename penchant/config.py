@@ -45,8 +45,8 @@ class CompanySettings(Settings):
     """What keeps company with what: how often items, and pairs of items, occur, counted once before any training."""
 
     items: int = Field(default=0, ge=0)
-    """How many of the most liked items are counted in pairs; 0 leaves this part of the model out. It needs a server that
-    is trusted to add the noise: where clients add their own, it is left out as well."""
+    """How many of the most liked items are counted in pairs; 0 leaves this part of the model out. It needs a server
+    that is trusted to add the noise: where clients add their own, it is left out as well."""
 
     window: int = Field(default=12, ge=1, le=1000)
     """Events that two items may lie apart in a history to count as a pair."""

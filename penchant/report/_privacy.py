@@ -1,6 +1,6 @@
 """The privacy section: priced again from the ledger, with everything that must stand beside an epsilon."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -105,7 +105,7 @@ def _unprotected() -> dict[str, Any]:
 
 def _split(charges: Charges) -> list[dict[str, Any]]:
     """What the budget went to: each purpose's share of the squared loss, which adds up where an epsilon does not."""
-    loss: Counter[str] = Counter()
+    loss: defaultdict[str, float] = defaultdict(float)
     releases: Counter[str] = Counter()
     for charge in charges.all():
         loss[charge.purpose] += charge.event.unamplified.noise_multiplier**-2
