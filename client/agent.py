@@ -155,6 +155,7 @@ def _privacy(person: Person) -> v1.Privacy:
         kinds=[_numbered(kind) for kind in KINDS if kind in chosen.kinds],
         blocked_categories=sorted(chosen.blocked_categories),
         age=chosen.age,
+        age_limits=chosen.age_limits,
         retention_days=chosen.retention_days,
         releases=facts.releases,
         epsilon=facts.epsilon,
@@ -182,6 +183,8 @@ def _chosen(request: v1.SetPrivacyRequest) -> dict[str, Any]:
         chosen["kinds"] = [KINDS[kind - 1] for kind in request.kinds.kinds]
     if request.HasField("blocked_categories"):
         chosen["blocked_categories"] = list(request.blocked_categories.categories)
+    if request.HasField("age_limits"):
+        chosen["age_limits"] = dict(request.age_limits.age_limits)
     for name in ("age", "retention_days"):
         if request.HasField(name):
             value = getattr(request, name)

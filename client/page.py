@@ -21,7 +21,7 @@ from jinja2 import Environment, FunctionLoader, select_autoescape
 from pydantic import ValidationError
 
 from penchant.client.person import Person
-from penchant.client.preferences import Preferences
+from penchant.client.preferences import Preferences, read_age_limits
 from penchant.errors import BadInput, PenchantError
 from penchant.types import Kind
 
@@ -122,7 +122,7 @@ class _Page:
         if act in ("join", "leave"):
             person.take_part(act == "join")
         elif act == "choose":
-            person.prefer(_preferences(form, person.preferences()))
+            person.prefer(_preferences(form))
         elif act == "forget":
             person.forget(int(form["event"][0]))
         elif act == "erase":
@@ -173,13 +173,13 @@ SAID: Final = {
 }
 
 
-def _preferences(form: dict[str, list[str]], before: Preferences) -> Preferences:
+def _preferences(form: dict[str, list[str]]) -> Preferences:
     age, days = (form.get(name, [""])[0].strip() for name in ("age", "days"))
     return Preferences(
         kinds=frozenset(Kind(kind) for kind in form.get("kind", [])),
         blocked_categories=frozenset(form.get("block", [])),
         age=int(age) if age else None,
-        age_limits=before.age_limits,
+        age_limits=read_age_limits(form.get("limits", [""])[0].splitlines()),
         retention_days=int(days) if days else None,
     )
 

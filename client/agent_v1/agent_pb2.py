@@ -4,62 +4,75 @@
 # source: penchant/client/agent_v1/agent.proto
 # Protobuf Python Version: 6.33.5
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 6, 33, 5, "", "penchant/client/agent_v1/agent.proto"
+    _runtime_version.Domain.PUBLIC,
+    6,
+    33,
+    5,
+    '',
+    'penchant/client/agent_v1/agent.proto'
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n$penchant/client/agent_v1/agent.proto\x12\x11penchant.agent.v1"i\n\x05\x45vent\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.penchant.agent.v1.Kind\x12\n\n\x02\x61t\x18\x03 \x01(\x03\x12\x12\n\x05value\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_value")\n\x14RecordEventsResponse\x12\x11\n\tevent_ids\x18\x01 \x03(\x03"\x1d\n\x10RecommendRequest\x12\t\n\x01k\x18\x01 \x01(\x05"6\n\x06Reason\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\x12\x0f\n\x07item_id\x18\x03 \x01(\t"\x86\x01\n\nSuggestion\x12\r\n\x05place\x18\x01 \x01(\x05\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x12\n\ncategories\x18\x04 \x03(\t\x12\r\n\x05score\x18\x05 \x01(\x01\x12&\n\x03why\x18\x06 \x03(\x0b\x32\x19.penchant.agent.v1.Reason"A\n\x11RecommendResponse\x12,\n\x05items\x18\x01 \x03(\x0b\x32\x1d.penchant.agent.v1.Suggestion"!\n\x0e\x45xplainRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t"\x13\n\x11GetPrivacyRequest"8\n\x0cJournalEntry\x12\n\n\x02\x61t\x18\x01 \x01(\x03\x12\x0c\n\x04what\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t"\x80\x03\n\x07Privacy\x12\x10\n\x08\x63onsents\x18\x01 \x01(\x08\x12&\n\x05kinds\x18\x02 \x03(\x0e\x32\x17.penchant.agent.v1.Kind\x12\x1a\n\x12\x62locked_categories\x18\x03 \x03(\t\x12\x10\n\x03\x61ge\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0eretention_days\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\nfederation\x18\x06 \x01(\t\x12\x0c\n\x04unit\x18\x07 \x01(\t\x12\x10\n\x08noise_at\x18\x08 \x01(\t\x12\x10\n\x08releases\x18\t \x01(\x03\x12\x14\n\x07\x65psilon\x18\n \x01(\x01H\x02\x88\x01\x01\x12\x1a\n\repsilon_limit\x18\x0b \x01(\x01H\x03\x88\x01\x01\x12\r\n\x05\x64\x65lta\x18\x0c \x01(\x01\x12\x30\n\x07journal\x18\r \x03(\x0b\x32\x1f.penchant.agent.v1.JournalEntryB\x06\n\x04_ageB\x11\n\x0f_retention_daysB\n\n\x08_epsilonB\x10\n\x0e_epsilon_limit"/\n\x05Kinds\x12&\n\x05kinds\x18\x01 \x03(\x0e\x32\x17.penchant.agent.v1.Kind" \n\nCategories\x12\x12\n\ncategories\x18\x01 \x03(\t"\xe5\x01\n\x11SetPrivacyRequest\x12\x15\n\x08\x63onsents\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\'\n\x05kinds\x18\x02 \x01(\x0b\x32\x18.penchant.agent.v1.Kinds\x12\x39\n\x12\x62locked_categories\x18\x03 \x01(\x0b\x32\x1d.penchant.agent.v1.Categories\x12\x10\n\x03\x61ge\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x1b\n\x0eretention_days\x18\x05 \x01(\x05H\x02\x88\x01\x01\x42\x0b\n\t_consentsB\x06\n\x04_ageB\x11\n\x0f_retention_days"@\n\x0c\x45raseRequest\x12\x12\n\x08\x65vent_id\x18\x01 \x01(\x03H\x00\x12\x14\n\neverything\x18\x02 \x01(\x08H\x00\x42\x06\n\x04what")\n\rEraseResponse\x12\x18\n\x10\x63\x61nnot_be_undone\x18\x01 \x03(\t*\xa1\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_VIEW\x10\x01\x12\x0e\n\nKIND_CLICK\x10\x02\x12\x11\n\rKIND_PURCHASE\x10\x03\x12\x0f\n\x0bKIND_SEARCH\x10\x04\x12\r\n\tKIND_LIKE\x10\x05\x12\x10\n\x0cKIND_COMMENT\x10\x06\x12\x0e\n\nKIND_SHARE\x10\x07\x12\x0f\n\x0bKIND_RATING\x10\x08\x32\xed\x03\n\x05\x41gent\x12S\n\x0cRecordEvents\x12\x18.penchant.agent.v1.Event\x1a\'.penchant.agent.v1.RecordEventsResponse(\x01\x12V\n\tRecommend\x12#.penchant.agent.v1.RecommendRequest\x1a$.penchant.agent.v1.RecommendResponse\x12K\n\x07\x45xplain\x12!.penchant.agent.v1.ExplainRequest\x1a\x1d.penchant.agent.v1.Suggestion\x12N\n\nGetPrivacy\x12$.penchant.agent.v1.GetPrivacyRequest\x1a\x1a.penchant.agent.v1.Privacy\x12N\n\nSetPrivacy\x12$.penchant.agent.v1.SetPrivacyRequest\x1a\x1a.penchant.agent.v1.Privacy\x12J\n\x05\x45rase\x12\x1f.penchant.agent.v1.EraseRequest\x1a .penchant.agent.v1.EraseResponseb\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$penchant/client/agent_v1/agent.proto\x12\x11penchant.agent.v1\"i\n\x05\x45vent\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.penchant.agent.v1.Kind\x12\n\n\x02\x61t\x18\x03 \x01(\x03\x12\x12\n\x05value\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_value\")\n\x14RecordEventsResponse\x12\x11\n\tevent_ids\x18\x01 \x03(\x03\"\x1d\n\x10RecommendRequest\x12\t\n\x01k\x18\x01 \x01(\x05\"6\n\x06Reason\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x01\x12\x0f\n\x07item_id\x18\x03 \x01(\t\"\x86\x01\n\nSuggestion\x12\r\n\x05place\x18\x01 \x01(\x05\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x12\n\ncategories\x18\x04 \x03(\t\x12\r\n\x05score\x18\x05 \x01(\x01\x12&\n\x03why\x18\x06 \x03(\x0b\x32\x19.penchant.agent.v1.Reason\"A\n\x11RecommendResponse\x12,\n\x05items\x18\x01 \x03(\x0b\x32\x1d.penchant.agent.v1.Suggestion\"!\n\x0e\x45xplainRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\t\"\x13\n\x11GetPrivacyRequest\"8\n\x0cJournalEntry\x12\n\n\x02\x61t\x18\x01 \x01(\x03\x12\x0c\n\x04what\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\xf1\x03\n\x07Privacy\x12\x10\n\x08\x63onsents\x18\x01 \x01(\x08\x12&\n\x05kinds\x18\x02 \x03(\x0e\x32\x17.penchant.agent.v1.Kind\x12\x1a\n\x12\x62locked_categories\x18\x03 \x03(\t\x12\x10\n\x03\x61ge\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1b\n\x0eretention_days\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x12\n\nfederation\x18\x06 \x01(\t\x12\x0c\n\x04unit\x18\x07 \x01(\t\x12\x10\n\x08noise_at\x18\x08 \x01(\t\x12\x10\n\x08releases\x18\t \x01(\x03\x12\x14\n\x07\x65psilon\x18\n \x01(\x01H\x02\x88\x01\x01\x12\x1a\n\repsilon_limit\x18\x0b \x01(\x01H\x03\x88\x01\x01\x12\r\n\x05\x64\x65lta\x18\x0c \x01(\x01\x12\x30\n\x07journal\x18\r \x03(\x0b\x32\x1f.penchant.agent.v1.JournalEntry\x12=\n\nage_limits\x18\x0e \x03(\x0b\x32).penchant.agent.v1.Privacy.AgeLimitsEntry\x1a\x30\n\x0e\x41geLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x42\x06\n\x04_ageB\x11\n\x0f_retention_daysB\n\n\x08_epsilonB\x10\n\x0e_epsilon_limit\"/\n\x05Kinds\x12&\n\x05kinds\x18\x01 \x03(\x0e\x32\x17.penchant.agent.v1.Kind\" \n\nCategories\x12\x12\n\ncategories\x18\x01 \x03(\t\"~\n\tAgeLimits\x12?\n\nage_limits\x18\x01 \x03(\x0b\x32+.penchant.agent.v1.AgeLimits.AgeLimitsEntry\x1a\x30\n\x0e\x41geLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\x97\x02\n\x11SetPrivacyRequest\x12\x15\n\x08\x63onsents\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\'\n\x05kinds\x18\x02 \x01(\x0b\x32\x18.penchant.agent.v1.Kinds\x12\x39\n\x12\x62locked_categories\x18\x03 \x01(\x0b\x32\x1d.penchant.agent.v1.Categories\x12\x10\n\x03\x61ge\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\x1b\n\x0eretention_days\x18\x05 \x01(\x05H\x02\x88\x01\x01\x12\x30\n\nage_limits\x18\x06 \x01(\x0b\x32\x1c.penchant.agent.v1.AgeLimitsB\x0b\n\t_consentsB\x06\n\x04_ageB\x11\n\x0f_retention_days\"@\n\x0c\x45raseRequest\x12\x12\n\x08\x65vent_id\x18\x01 \x01(\x03H\x00\x12\x14\n\neverything\x18\x02 \x01(\x08H\x00\x42\x06\n\x04what\")\n\rEraseResponse\x12\x18\n\x10\x63\x61nnot_be_undone\x18\x01 \x03(\t*\xa1\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_VIEW\x10\x01\x12\x0e\n\nKIND_CLICK\x10\x02\x12\x11\n\rKIND_PURCHASE\x10\x03\x12\x0f\n\x0bKIND_SEARCH\x10\x04\x12\r\n\tKIND_LIKE\x10\x05\x12\x10\n\x0cKIND_COMMENT\x10\x06\x12\x0e\n\nKIND_SHARE\x10\x07\x12\x0f\n\x0bKIND_RATING\x10\x08\x32\xed\x03\n\x05\x41gent\x12S\n\x0cRecordEvents\x12\x18.penchant.agent.v1.Event\x1a\'.penchant.agent.v1.RecordEventsResponse(\x01\x12V\n\tRecommend\x12#.penchant.agent.v1.RecommendRequest\x1a$.penchant.agent.v1.RecommendResponse\x12K\n\x07\x45xplain\x12!.penchant.agent.v1.ExplainRequest\x1a\x1d.penchant.agent.v1.Suggestion\x12N\n\nGetPrivacy\x12$.penchant.agent.v1.GetPrivacyRequest\x1a\x1a.penchant.agent.v1.Privacy\x12N\n\nSetPrivacy\x12$.penchant.agent.v1.SetPrivacyRequest\x1a\x1a.penchant.agent.v1.Privacy\x12J\n\x05\x45rase\x12\x1f.penchant.agent.v1.EraseRequest\x1a .penchant.agent.v1.EraseResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "penchant.client.agent_v1.agent_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'penchant.client.agent_v1.agent_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_KIND"]._serialized_start = 1426
-    _globals["_KIND"]._serialized_end = 1587
-    _globals["_EVENT"]._serialized_start = 59
-    _globals["_EVENT"]._serialized_end = 164
-    _globals["_RECORDEVENTSRESPONSE"]._serialized_start = 166
-    _globals["_RECORDEVENTSRESPONSE"]._serialized_end = 207
-    _globals["_RECOMMENDREQUEST"]._serialized_start = 209
-    _globals["_RECOMMENDREQUEST"]._serialized_end = 238
-    _globals["_REASON"]._serialized_start = 240
-    _globals["_REASON"]._serialized_end = 294
-    _globals["_SUGGESTION"]._serialized_start = 297
-    _globals["_SUGGESTION"]._serialized_end = 431
-    _globals["_RECOMMENDRESPONSE"]._serialized_start = 433
-    _globals["_RECOMMENDRESPONSE"]._serialized_end = 498
-    _globals["_EXPLAINREQUEST"]._serialized_start = 500
-    _globals["_EXPLAINREQUEST"]._serialized_end = 533
-    _globals["_GETPRIVACYREQUEST"]._serialized_start = 535
-    _globals["_GETPRIVACYREQUEST"]._serialized_end = 554
-    _globals["_JOURNALENTRY"]._serialized_start = 556
-    _globals["_JOURNALENTRY"]._serialized_end = 612
-    _globals["_PRIVACY"]._serialized_start = 615
-    _globals["_PRIVACY"]._serialized_end = 999
-    _globals["_KINDS"]._serialized_start = 1001
-    _globals["_KINDS"]._serialized_end = 1048
-    _globals["_CATEGORIES"]._serialized_start = 1050
-    _globals["_CATEGORIES"]._serialized_end = 1082
-    _globals["_SETPRIVACYREQUEST"]._serialized_start = 1085
-    _globals["_SETPRIVACYREQUEST"]._serialized_end = 1314
-    _globals["_ERASEREQUEST"]._serialized_start = 1316
-    _globals["_ERASEREQUEST"]._serialized_end = 1380
-    _globals["_ERASERESPONSE"]._serialized_start = 1382
-    _globals["_ERASERESPONSE"]._serialized_end = 1423
-    _globals["_AGENT"]._serialized_start = 1590
-    _globals["_AGENT"]._serialized_end = 2083
+  DESCRIPTOR._loaded_options = None
+  _globals['_PRIVACY_AGELIMITSENTRY']._loaded_options = None
+  _globals['_PRIVACY_AGELIMITSENTRY']._serialized_options = b'8\001'
+  _globals['_AGELIMITS_AGELIMITSENTRY']._loaded_options = None
+  _globals['_AGELIMITS_AGELIMITSENTRY']._serialized_options = b'8\001'
+  _globals['_KIND']._serialized_start=1717
+  _globals['_KIND']._serialized_end=1878
+  _globals['_EVENT']._serialized_start=59
+  _globals['_EVENT']._serialized_end=164
+  _globals['_RECORDEVENTSRESPONSE']._serialized_start=166
+  _globals['_RECORDEVENTSRESPONSE']._serialized_end=207
+  _globals['_RECOMMENDREQUEST']._serialized_start=209
+  _globals['_RECOMMENDREQUEST']._serialized_end=238
+  _globals['_REASON']._serialized_start=240
+  _globals['_REASON']._serialized_end=294
+  _globals['_SUGGESTION']._serialized_start=297
+  _globals['_SUGGESTION']._serialized_end=431
+  _globals['_RECOMMENDRESPONSE']._serialized_start=433
+  _globals['_RECOMMENDRESPONSE']._serialized_end=498
+  _globals['_EXPLAINREQUEST']._serialized_start=500
+  _globals['_EXPLAINREQUEST']._serialized_end=533
+  _globals['_GETPRIVACYREQUEST']._serialized_start=535
+  _globals['_GETPRIVACYREQUEST']._serialized_end=554
+  _globals['_JOURNALENTRY']._serialized_start=556
+  _globals['_JOURNALENTRY']._serialized_end=612
+  _globals['_PRIVACY']._serialized_start=615
+  _globals['_PRIVACY']._serialized_end=1112
+  _globals['_PRIVACY_AGELIMITSENTRY']._serialized_start=1007
+  _globals['_PRIVACY_AGELIMITSENTRY']._serialized_end=1055
+  _globals['_KINDS']._serialized_start=1114
+  _globals['_KINDS']._serialized_end=1161
+  _globals['_CATEGORIES']._serialized_start=1163
+  _globals['_CATEGORIES']._serialized_end=1195
+  _globals['_AGELIMITS']._serialized_start=1197
+  _globals['_AGELIMITS']._serialized_end=1323
+  _globals['_AGELIMITS_AGELIMITSENTRY']._serialized_start=1007
+  _globals['_AGELIMITS_AGELIMITSENTRY']._serialized_end=1055
+  _globals['_SETPRIVACYREQUEST']._serialized_start=1326
+  _globals['_SETPRIVACYREQUEST']._serialized_end=1605
+  _globals['_ERASEREQUEST']._serialized_start=1607
+  _globals['_ERASEREQUEST']._serialized_end=1671
+  _globals['_ERASERESPONSE']._serialized_start=1673
+  _globals['_ERASERESPONSE']._serialized_end=1714
+  _globals['_AGENT']._serialized_start=1881
+  _globals['_AGENT']._serialized_end=2374
 # @@protoc_insertion_point(module_scope)

@@ -105,7 +105,14 @@ class JournalEntry(_message.Message):
     def __init__(self, at: _Optional[int] = ..., what: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class Privacy(_message.Message):
-    __slots__ = ("consents", "kinds", "blocked_categories", "age", "retention_days", "federation", "unit", "noise_at", "releases", "epsilon", "epsilon_limit", "delta", "journal")
+    __slots__ = ("consents", "kinds", "blocked_categories", "age", "retention_days", "federation", "unit", "noise_at", "releases", "epsilon", "epsilon_limit", "delta", "journal", "age_limits")
+    class AgeLimitsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     CONSENTS_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_CATEGORIES_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +126,7 @@ class Privacy(_message.Message):
     EPSILON_LIMIT_FIELD_NUMBER: _ClassVar[int]
     DELTA_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_FIELD_NUMBER: _ClassVar[int]
+    AGE_LIMITS_FIELD_NUMBER: _ClassVar[int]
     consents: bool
     kinds: _containers.RepeatedScalarFieldContainer[Kind]
     blocked_categories: _containers.RepeatedScalarFieldContainer[str]
@@ -132,7 +140,8 @@ class Privacy(_message.Message):
     epsilon_limit: float
     delta: float
     journal: _containers.RepeatedCompositeFieldContainer[JournalEntry]
-    def __init__(self, consents: _Optional[bool] = ..., kinds: _Optional[_Iterable[_Union[Kind, str]]] = ..., blocked_categories: _Optional[_Iterable[str]] = ..., age: _Optional[int] = ..., retention_days: _Optional[int] = ..., federation: _Optional[str] = ..., unit: _Optional[str] = ..., noise_at: _Optional[str] = ..., releases: _Optional[int] = ..., epsilon: _Optional[float] = ..., epsilon_limit: _Optional[float] = ..., delta: _Optional[float] = ..., journal: _Optional[_Iterable[_Union[JournalEntry, _Mapping]]] = ...) -> None: ...
+    age_limits: _containers.ScalarMap[str, int]
+    def __init__(self, consents: _Optional[bool] = ..., kinds: _Optional[_Iterable[_Union[Kind, str]]] = ..., blocked_categories: _Optional[_Iterable[str]] = ..., age: _Optional[int] = ..., retention_days: _Optional[int] = ..., federation: _Optional[str] = ..., unit: _Optional[str] = ..., noise_at: _Optional[str] = ..., releases: _Optional[int] = ..., epsilon: _Optional[float] = ..., epsilon_limit: _Optional[float] = ..., delta: _Optional[float] = ..., journal: _Optional[_Iterable[_Union[JournalEntry, _Mapping]]] = ..., age_limits: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Kinds(_message.Message):
     __slots__ = ("kinds",)
@@ -146,19 +155,34 @@ class Categories(_message.Message):
     categories: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, categories: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class AgeLimits(_message.Message):
+    __slots__ = ("age_limits",)
+    class AgeLimitsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    AGE_LIMITS_FIELD_NUMBER: _ClassVar[int]
+    age_limits: _containers.ScalarMap[str, int]
+    def __init__(self, age_limits: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
 class SetPrivacyRequest(_message.Message):
-    __slots__ = ("consents", "kinds", "blocked_categories", "age", "retention_days")
+    __slots__ = ("consents", "kinds", "blocked_categories", "age", "retention_days", "age_limits")
     CONSENTS_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
     BLOCKED_CATEGORIES_FIELD_NUMBER: _ClassVar[int]
     AGE_FIELD_NUMBER: _ClassVar[int]
     RETENTION_DAYS_FIELD_NUMBER: _ClassVar[int]
+    AGE_LIMITS_FIELD_NUMBER: _ClassVar[int]
     consents: bool
     kinds: Kinds
     blocked_categories: Categories
     age: int
     retention_days: int
-    def __init__(self, consents: _Optional[bool] = ..., kinds: _Optional[_Union[Kinds, _Mapping]] = ..., blocked_categories: _Optional[_Union[Categories, _Mapping]] = ..., age: _Optional[int] = ..., retention_days: _Optional[int] = ...) -> None: ...
+    age_limits: AgeLimits
+    def __init__(self, consents: _Optional[bool] = ..., kinds: _Optional[_Union[Kinds, _Mapping]] = ..., blocked_categories: _Optional[_Union[Categories, _Mapping]] = ..., age: _Optional[int] = ..., retention_days: _Optional[int] = ..., age_limits: _Optional[_Union[AgeLimits, _Mapping]] = ...) -> None: ...
 
 class EraseRequest(_message.Message):
     __slots__ = ("event_id", "everything")

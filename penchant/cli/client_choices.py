@@ -42,6 +42,12 @@ def prefer(
     age: Annotated[
         int | None, typer.Option(min=0, max=150, help="Age in years of who looks at the lists.")
     ] = None,
+    age_limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Least age for a category, as in Crime=16; repeat it for more.", show_default=False
+        ),
+    ] = None,
     keep_days: Annotated[int | None, typer.Option(min=1, help="Delete events that are older.")] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Forget the choices made before.")] = False,
     key_file: KeyFileOption = None,
@@ -52,13 +58,14 @@ def prefer(
     """Show or change what counts, what is hidden and how long events are kept. What is not named stays as it is."""
     from rich.table import Table
 
-    from penchant.client.preferences import Preferences
+    from penchant.client.preferences import Preferences, read_age_limits
 
     del debug
     given = {
         "kinds": kind or None,
         "blocked_categories": block or None,
         "age": age,
+        "age_limits": read_age_limits(age_limit) if age_limit else None,
         "retention_days": keep_days,
     }
     with opened(home, key_file) as store:
@@ -69,6 +76,8 @@ def prefer(
         chosen = store.preferences().model_dump(mode="json")
     table = Table(show_header=False)
     for name, value in chosen.items():
+        if isinstance(value, dict):
+            value = [f"{category} {age}" for category, age in value.items()]
         table.add_row(name.replace("_", " "), ", ".join(value) if isinstance(value, list) else str(value))
     Output(fmt, quiet=quiet).result(chosen, table)
 

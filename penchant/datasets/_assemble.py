@@ -5,7 +5,7 @@ import polars as pl
 
 from penchant.behaviours import Behaviours, gather
 from penchant.catalogue import Catalogue, item_text
-from penchant.datasets._prepare import AT, CATEGORIES, CODE, NUMBER, VALUE
+from penchant.datasets._prepare import AGE, AT, CATEGORIES, CODE, NUMBER, VALUE
 
 
 def user_ids(interactions: pl.DataFrame) -> tuple[str, ...]:
@@ -20,7 +20,7 @@ def catalogue_of_ids(interactions: pl.DataFrame) -> Catalogue:
 
 
 def catalogue(items: pl.DataFrame) -> Catalogue:
-    """Every item of the file in its order."""
+    """Every item of the file in its order. A least age becomes a category, as "16+", and is no part of the text."""
     titles = items["title"].to_list()
     years = items[NUMBER].cast(pl.Int64).to_list()
     categories = tuple(map(tuple, items[CATEGORIES].to_list()))
@@ -30,7 +30,9 @@ def catalogue(items: pl.DataFrame) -> Catalogue:
         for title, year, own, description in zip(titles, years, categories, descriptions, strict=True)
     )
     domains = tuple(_text(items, "domain")) if "domain" in items.columns else ()
-    return Catalogue(tuple(items["item_id"]), tuple(titles), texts, categories, domains)
+    ages = items[AGE].cast(pl.Int64).to_list()
+    rated = tuple((*own, f"{age}+") if age else own for own, age in zip(categories, ages, strict=True))
+    return Catalogue(tuple(items["item_id"]), tuple(titles), texts, rated, domains)
 
 
 def behaviours(interactions: pl.DataFrame, users: tuple[str, ...], items: Catalogue) -> Behaviours:

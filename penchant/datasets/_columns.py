@@ -40,6 +40,7 @@ ITEMS: Final = Schema(
         "year": ("year", "release_year"),
         "categories": ("categories", "category", "genres", "genre", "class"),
         "description": ("description", "text"),
+        "minimum_age": ("minimum_age",),
         "domain": ("domain",),
     },
     required=("item_id", "title"),

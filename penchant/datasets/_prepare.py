@@ -18,6 +18,8 @@ NUMBER: Final = "_number"
 """An item's year or a person's age, Float64."""
 CATEGORIES: Final = "_categories"
 """An item's categories, a list of text without blanks around it."""
+AGE: Final = "_age"
+"""The least age in years at which an item may be shown, Float64."""
 WIDE: Final = "_wide"
 """True where the row has more fields than the header."""
 
@@ -41,10 +43,11 @@ def prepare_interactions(table: Table) -> Table:
 
 
 def prepare_items(table: Table) -> Table:
-    """Add `NUMBER`, the year, and `CATEGORIES`."""
+    """Add `NUMBER`, the year, `AGE` and `CATEGORIES`."""
     frame = _with_ids(table, "item_id", "title")
+    year, age = _number(frame, "year"), _number(frame, "minimum_age")
     return table.with_frame(
-        frame.with_columns(_number(frame, "year").alias(NUMBER), _categories(table).alias(CATEGORIES))
+        frame.with_columns(year.alias(NUMBER), age.alias(AGE), _categories(table).alias(CATEGORIES))
     )
 
 

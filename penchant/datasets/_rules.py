@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from penchant.datasets._prepare import AT, CODE, NUMBER, VALUE, WIDE
+from penchant.datasets._prepare import AGE, AT, CODE, NUMBER, VALUE, WIDE
 from penchant.datasets._tables import Table
 from penchant.types import KINDS, Kind
 
@@ -49,6 +49,10 @@ def item_rules(table: Table) -> Iterator[Rule]:
     if "year" in table.frame.columns:
         whole = (pl.col(NUMBER) == pl.col(NUMBER).floor()).fill_null(value=False)
         yield Rule("year", _given("year") & ~whole, "is no year; give a whole number or leave it empty")
+    if "minimum_age" in table.frame.columns:
+        whole = (pl.col(AGE).is_between(0, 99) & (pl.col(AGE) == pl.col(AGE).floor())).fill_null(value=False)
+        says = "is no age; give a whole number of years from 0 to 99 or leave it empty"
+        yield Rule("minimum_age", _given("minimum_age") & ~whole, says)
 
 
 def user_rules(table: Table) -> Iterator[Rule]:

@@ -50,9 +50,16 @@ def test_an_app_records_asks_explains_and_erases(
     )
     assert 0 < privacy.epsilon < privacy.epsilon_limit == 8
     assert [one.what for one in privacy.journal] == ["sent"]
-    changed = v1.SetPrivacyRequest(consents=True, kinds=v1.Kinds(kinds=[v1.KIND_LIKE]), age=9)
+    limits = v1.AgeLimits(age_limits={"Crime": 16})
+    changed = v1.SetPrivacyRequest(
+        consents=True, kinds=v1.Kinds(kinds=[v1.KIND_LIKE]), age=9, age_limits=limits
+    )
     privacy = agent.call("SetPrivacy", changed)
     assert (privacy.consents, list(privacy.kinds), privacy.age) == (True, [v1.KIND_LIKE], 9)
+    assert dict(privacy.age_limits) == {"Crime": 16}
+    shown = {one.title for one in agent.call("Recommend", v1.RecommendRequest(k=20)).items}
+    assert shown.isdisjoint({"Fargo", "Pulp Fiction", "Godfather, The"})
+    assert "Casablanca" in shown
     assert not agent.call("SetPrivacy", v1.SetPrivacyRequest(age=0)).HasField("age")
 
     agent.call("Erase", v1.EraseRequest(event_id=1))
@@ -147,6 +154,11 @@ def test_the_page_does_what_it_offers(agent: Running, invitation: Invitation) ->
         chosen = do(act="choose", kind=["view"], block=["Horror"], age="12", days="")
         assert "Your choices are saved" in chosen
         assert "Psycho" not in chosen
+        limited = do(act="choose", kind=["view"], age="12", days="", limits="Crime 16\r\nFilm-Noir: 16\r\n")
+        assert "Crime 16\nFilm-Noir 16\n</textarea>" in limited
+        assert "Fargo" not in limited
+        assert "Blade Runner" not in limited
+        assert "is no age limit" in do(act="choose", kind=["view"], limits="Crime")
         assert "Nothing was changed" in do(act="choose", kind=["view"], age="-3", days="")
         assert "is forgotten" in do(act="forget", event="1")
         exported = person.get("/export.json").json()

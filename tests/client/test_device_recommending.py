@@ -188,6 +188,10 @@ def test_the_command_line_from_a_file_of_events_to_a_list(
     assert "2 people are in it" in capsys.readouterr().err
     assert told("import", ours, str(file), "--user", "me") == {"new": 3, "known": 0}
     assert told("import", ours, str(file), "--user", "me") == {"new": 0, "known": 3}
+    chosen = told("prefer", ours, "--age", "12", "--age-limit", "Crime=16", "--age-limit", "Film-Noir 18")
+    assert chosen["age_limits"] == {"Crime": 16, "Film-Noir": 18}
+    assert main(["client", "prefer", ours, "--age-limit", "Crime"]) == 2
+    assert "Crime=16" in capsys.readouterr().err
     assert told("record", ours, item(invitation, "Aladdin"), "--kind", "like") == {"event": 4, "events": 4}
     lines = told("recommend", ours, "-k", "2", "--why")["items"]
     assert isinstance(lines, list)

@@ -110,6 +110,8 @@ def test_parquet_rows_are_numbered_from_one(tmp_path: Path) -> None:
         ("item_id,title\nalien,Alien\nheat, \n", (3, "title", "")),
         ("item_id,title,year\nalien,Alien,MCMLXXIX\n", (2, "year", "MCMLXXIX")),
         ("item_id,title,year\nalien,Alien,1979.5\n", (2, "year", "1979.5")),
+        ("item_id,title,minimum_age\nalien,Alien,old\n", (2, "minimum_age", "old")),
+        ("item_id,title,minimum_age\nalien,Alien,160\n", (2, "minimum_age", "160")),
     ],
 )
 def test_bad_items_are_named_and_refused(items: str, expected: tuple[int, str, str], folder: Path) -> None:

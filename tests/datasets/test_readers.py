@@ -190,6 +190,15 @@ def test_items_may_be_of_several_domains(tmp_path: Path) -> None:
         load(str(tmp_path))
 
 
+def test_a_least_age_becomes_a_category_and_stays_out_of_the_text(tmp_path: Path) -> None:
+    csv(tmp_path)
+    before = load(str(tmp_path)).catalogue
+    ITEMS.with_columns(minimum_age=pl.Series([16, None, 0])).write_csv(tmp_path / "items.csv")
+    catalogue = load(str(tmp_path)).catalogue
+    assert catalogue.categories == ((*before.categories[0], "16+"), *before.categories[1:])
+    assert catalogue.texts == before.texts
+
+
 def test_the_core_is_the_largest_one(tmp_path: Path) -> None:
     """Item y falls, person b with it; the square of a and c on w and x stays."""
     rows = ["a,w,1", "a,x,2", "c,w,3", "c,x,4", "b,x,5", "b,y,6"]
