@@ -59,6 +59,7 @@ class Recommender:
 
     def __init__(self, store: DeviceStore, scorer: Scorer) -> None:
         self._store, self._scorer = store, scorer
+        self._last_hidden: tuple[Preferences, Bool] | None = None
 
     @classmethod
     def of(cls, store: DeviceStore, *, apart: bool = False) -> "Recommender":
@@ -82,7 +83,7 @@ class Recommender:
         """The k best items that the person has not met and wants to see."""
         history, adapter = self._person()
         scores = self._scorer.scores(history, adapter=adapter)
-        hidden = hidden_items(self.items, self._store.preferences()) | self._met()
+        hidden = self._hidden(self._store.preferences()) | self._met()
         chosen = top_items(scores[None], min(k, len(scores)), seen=[np.flatnonzero(hidden)])[0]
         return self._explained(chosen[chosen >= 0], scores, history, adapter)
 
@@ -103,6 +104,12 @@ class Recommender:
         if len(history) == 0:
             return []
         return interests(self.items, self._scorer.scores(history, adapter=adapter) - self._liked_by_all)
+
+    def _hidden(self, preferences: Preferences) -> Bool:
+        """As `hidden_items`, looked up anew only when the person has decided anew."""
+        if self._last_hidden is None or self._last_hidden[0] != preferences:
+            self._last_hidden = preferences, hidden_items(self.items, preferences)
+        return self._last_hidden[1]
 
     @cached_property
     def _liked_by_all(self) -> F32:

@@ -67,9 +67,15 @@ def top_items(scores: F32, k: int, *, seen: Sequence[Items]) -> I32:
     _refuse_not_finite(scores)
     masked = scores.copy()
     masked[_cells(seen)] = -np.inf
-    order = np.argsort(-masked, axis=1, kind="stable")[:, :k]
-    items = np.where(np.isneginf(np.take_along_axis(masked, order, axis=1)), NO_ITEM, order).astype(np.int32)
-    return np.pad(items, ((0, 0), (0, k - items.shape[1])), constant_values=NO_ITEM)
+    best = np.full((len(scores), k), NO_ITEM, np.int32)
+    kept = min(k, scores.shape[1])
+    if kept:
+        least = np.partition(masked, -kept, axis=1)[:, -kept]
+        for row, values, bound in zip(best, masked, least, strict=True):
+            candidates = np.flatnonzero(values >= bound)  # all that tie with the last place, by index
+            order = candidates[np.argsort(-values[candidates], kind="stable")][:kept]
+            row[:kept] = np.where(np.isneginf(values[order]), NO_ITEM, order)
+    return best
 
 
 def sampled_top_items(scores: F32, targets: I32, negatives: I32, k: int) -> I32:

@@ -70,6 +70,15 @@ def test_top_items_leave_out_seen_items_and_pad() -> None:
     assert ranking.top_items(_f32([[1, 2]]), 3, seen=[NOTHING]).tolist() == [[1, 0, NO_ITEM]]
 
 
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.sets(st.integers(0, 11)), st.integers(1, 14))
+def test_top_items_are_a_full_stable_sort_whatever_ties(values: list[int], met: set[int], k: int) -> None:
+    seen = [item for item in met if item < len(values)]
+    left = [item for item in range(len(values)) if item not in seen]
+    best = sorted(left, key=lambda item: -values[item])[:k]  # Python's sort keeps the order of equals
+    top = ranking.top_items(_f32([[float(value) for value in values]]), k, seen=[_i32(seen)])
+    assert top.tolist() == [best + [NO_ITEM] * (k - len(best))]
+
+
 def test_coverage_and_novelty_by_hand() -> None:
     top = _i32([0, 1, 1, NO_ITEM]).reshape(2, 2)
     assert ranking.coverage(top, 4) == 0.5
