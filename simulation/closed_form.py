@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding, pad
 
-from penchant.interest import Kept
-from penchant.interest.history import fading_sum
+from penchant.interest import InterestModel, Kept
+from penchant.interest.fading import fading_sum, spread_back
 from penchant.simulation.linear import squared_norms
+from penchant.simulation.own_items import OwnItems
 from penchant.simulation.projection import HEAD, RATE, RESIDUAL, ProjectedCatalogue
 
 
@@ -46,12 +47,9 @@ class SampleGradients:
         return self.events[:, 1:]
 
     @cached_property
-    def by_event(self) -> Tensor:
-        """By the places of the events, where roles are tied and the negatives apart: float32[n, length + 1, width]."""
-        single = self.by_memory.shape[2] == 1
-        rows = pad(self.by_memory[:, :, 0] if single else self.by_memory.sum(2), (0, 0, 0, 1))
-        rows[:, 1:].addcmul_(self.right.unsqueeze(-1), self.states)
-        return rows
+    def by_own(self) -> Tensor:
+        """By the places of the events, the negatives apart: float32[n, length + 1, roles, width]."""
+        return by_own_places(self.catalogue.model, self.by_memory, self.right.unsqueeze(-1), self.states)
 
     def norms(self) -> Tensor:
         """L2 norm of each sample's whole gradient: float32[n]."""
@@ -66,38 +64,33 @@ class SampleGradients:
             squares = squares + self.by_rate.square().sum(1)
         return squares.sqrt()
 
+    @cached_property
+    def _touched(self) -> OwnItems:
+        return OwnItems(self.catalogue, self.events)
+
     def _prior_squares(self) -> Tensor:
         """Targets and negatives never meet in one sample; a target that comes twice is one parameter."""
-        return self.wrong.sum(1).square().sum(1) + _row_squares(self.targets, self.right.unsqueeze(-1))
+        targets = self._touched.by_item(pad(self.right, (1, 0)).unsqueeze(-1))
+        return self.wrong.sum(1).square().sum(1) + targets.square().sum((1, 2))
 
     def _head_squares(self) -> Tensor:
-        """The head is used on the history's items and, through the scores, on what each state wished for."""
-        vectors = self.catalogue.vectors
-        remembered = embedding(self.items, vectors)
-        wished = self.wrong @ vectors[self.catalogue.negatives]
-        wished.addcmul_(self.right.unsqueeze(-1), embedding(self.targets, vectors))
-        if self.catalogue.tied:
-            inputs = torch.cat([remembered, wished], dim=1)
-            return squared_norms(inputs, torch.cat([self.by_memory.sum(2), self.states], dim=1))
-        by_role = (squared_norms(remembered, by_memory) for by_memory in self.by_memory.unbind(2))
-        return squared_norms(wished, self.states) + sum(by_role, torch.zeros_like(self.by_rate[:, 0]))
+        """The head is used on the events and, through the scores of negatives, on what each state wished away."""
+        wished_away, own = self.wrong @ self.catalogue.wrong_vectors, self.by_own.unbind(2)
+        vectors = embedding(self.events, self.catalogue.vectors)
+        squares = squared_norms([(vectors, own[0]), (wished_away, self.states)])
+        return sum((squared_norms([(vectors, role)]) for role in own[1:]), squares)
 
     def _residual_squares(self) -> Tensor:
         """An item has one row for each role. Negatives differ from each other and from all targets of the sample."""
-        wished = self.right.unsqueeze(-1) * self.states
-        negatives = squared_norms(self.wrong, self.states)
+        by_item = self._touched.by_item(self.by_own.flatten(2))
+        squares = squared_norms([(self.wrong, self.states)]) + by_item.square().sum((1, 2))
         if not self.catalogue.tied:
-            by_role = (_row_squares(self.items, by_memory) for by_memory in self.by_memory.unbind(2))
-            return (
-                negatives
-                + _row_squares(self.targets, wished)
-                + sum(by_role, torch.zeros_like(self.by_rate[:, 0]))
-            )
-        rows = self.by_event
-        first = (self.events[:, :1] == self.catalogue.negatives).to(rows.dtype)  # it may be no target at all
+            return squares
+        first = (self.events[:, :1] == self.catalogue.negatives).to(
+            by_item.dtype
+        )  # it may be no target at all
         met = ((self.wrong @ first.unsqueeze(-1)) * self.states).sum(1)
-        same_as_first = (self.events == self.events[:, :1]).to(rows.dtype).unsqueeze(-1)
-        return negatives + _row_squares(self.events, rows) + 2 * (met * (same_as_first * rows).sum(1)).sum(1)
+        return squares + 2 * (met * by_item[:, 0]).sum(1)
 
 
 def sample_gradients(
@@ -109,46 +102,53 @@ def sample_gradients(
     """
     items, targets = events[:, :-1], events[:, 1:]
     states = catalogue.states(items, kept)
-    wrong, right = _score_gradients(catalogue, states, targets, counted)
-    by_state = (wrong @ catalogue.wrong_wishes).addcmul_(right, embedding(targets, catalogue.wishes))
-    if kept is not None:
-        by_state = by_state * kept.states
-    by_memory, by_rate = _through_history(catalogue, items, by_state, kept)
-    return SampleGradients(catalogue, events, states, right.squeeze(-1), wrong, by_state, by_memory, by_rate)
-
-
-def _through_history(
-    catalogue: ProjectedCatalogue, items: Tensor, by_state: Tensor, kept: Kept | None
-) -> tuple[Tensor, Tensor]:
-    """Derivatives by what the memories hold, [n, length, memories, width], and by the rates, [n, memories]."""
-    by_rate = by_state.new_zeros(len(items), len(catalogue.rate_logit))
-    if RATE in catalogue.head:
-        rate = catalogue.rate_logit.expand(len(items), -1).clone().requires_grad_()
-        (by_rate,) = torch.autograd.grad(fading_sum(catalogue.remembered(items, kept), rate), rate, by_state)
-    by_memory = catalogue.by_memory(by_state)
-    if kept is not None:
-        by_memory = by_memory * kept.events[..., None, None]
-    return by_memory, by_rate
-
-
-def _row_squares(rows: Tensor, values: Tensor) -> Tensor:
-    """Squared norm of each sample's gradient by a table of which it used some rows: float32[n].
-
-    rows: int64[n, length]; values: float32[n, length, width]. A row that is used twice is one parameter.
-    """
-    same = rows[:, :, None] == rows[:, None, :]
-    return ((values @ values.transpose(1, 2)) * same).sum((1, 2)).clamp(min=0)
-
-
-def _score_gradients(
-    catalogue: ProjectedCatalogue, states: Tensor, targets: Tensor, counted: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Derivative of each sample's mean loss by scores: of negatives [n, length, c], of targets [n, length, 1]."""
     right = (states * embedding(targets, catalogue.wishes)).sum(-1, keepdim=True)
     right += embedding(targets, catalogue.priors[:, None])
     wrong = states @ catalogue.wrong_wishes.T
     wrong += catalogue.wrong_priors
     excluded = catalogue.excluded(targets, counted)
+    right, wrong = by_scores(right, wrong, excluded, counted)
+    by_state = (wrong @ catalogue.wrong_wishes).addcmul_(right, embedding(targets, catalogue.wishes))
+    if kept is not None:
+        by_state = by_state * kept.states
+    by_memory = spread_back(by_state, catalogue.rate_logit)
+    if kept is not None:
+        by_memory = by_memory * kept.events[..., None, None]
+    if RATE in catalogue.head:
+        by_rate = by_rates(catalogue.remembered(items, kept), catalogue.rate_logit, by_state)
+    else:
+        by_rate = by_state.new_zeros(len(items), len(catalogue.rate_logit))
+    return SampleGradients(catalogue, events, states, right.squeeze(-1), wrong, by_state, by_memory, by_rate)
+
+
+def by_own_places(model: InterestModel, by_memory: Tensor, right: Tensor, states: Tensor) -> Tensor:
+    """Derivatives by the places of the events: as what is remembered, and as what was to come.
+
+    right: float32[n, length, 1].  Returns float32[n, length + 1, roles, width].
+    """
+    n, length, width = states.shape
+    places = states.new_zeros(n, length + 1, 1 + max(model.memory_roles), width)
+    for memory, role in enumerate(model.memory_roles):
+        places[:, :-1, role] += by_memory[:, :, memory]
+    places[:, 1:, 0].addcmul_(right, states)
+    return places
+
+
+def by_rates(remembered: Tensor, rate_logit: Tensor, by_state: Tensor) -> Tensor:
+    """Derivative of each sample's loss by the memories' rates: float32[n, memories].
+
+    remembered: float32[n, length, memories, width].  rate_logit: float32[memories], or float32[n, memories].
+    """
+    rates = rate_logit.expand(len(remembered), -1).clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(fading_sum(remembered, rates), rates, by_state)
+    return gradient
+
+
+def by_scores(right: Tensor, wrong: Tensor, excluded: Tensor, counted: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives of each sample's mean loss by scores: of targets [n, length, 1], of negatives [n, length, c].
+
+    wrong: with the correction for how they were drawn; overwritten.
+    """
     wrong.masked_fill_(excluded[:, None], -torch.inf)
     top = torch.maximum(wrong.amax(-1, keepdim=True), right)
     wrong.sub_(top).exp_()
@@ -156,4 +156,4 @@ def _score_gradients(
     total = wrong.sum(-1, keepdim=True).add_(right)
     weight = (counted / counted.sum(1, keepdim=True).clamp(min=1)).unsqueeze(-1)
     wrong *= weight / total
-    return wrong, (right / total - 1) * weight
+    return (right / total - 1) * weight, wrong

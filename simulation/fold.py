@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from penchant.simulation.closed_form import SampleGradients
+from penchant.simulation.local_steps import LocalSteps
 from penchant.simulation.projection import HEAD, NEUTRAL, PRIOR, RATE, RESIDUAL, ProjectedCatalogue, Tensors
 
 
@@ -37,19 +38,27 @@ class FoldedSum:
         if HEAD in self._catalogue.head or RESIDUAL in self._catalogue.head:
             self._add_places(gradients, weights[:, None, None])
 
+    def add_steps(self, steps: LocalSteps, weights: Tensor) -> None:
+        """What several local steps add up to.  weights: float32[n]."""
+        negatives, summed, model = self._catalogue.negatives, steps.summed, self._catalogue.model
+        events = steps.events.reshape(-1)
+        self._prior.index_add_(0, negatives, weights @ summed.other_priors)
+        self._prior.index_add_(0, events, (weights[:, None] * summed.own_priors).view(-1))
+        self._neutral += weights @ summed.neutral
+        self._rate += weights @ summed.rate
+        others = (weights @ summed.others.flatten(1)).view(model.width, -1)
+        self._places[0].index_add_(0, negatives, others.T)
+        own = (weights[:, None, None] * summed.own).flatten(0, 1).unflatten(1, (-1, model.width))
+        for role, rows in enumerate(own.unbind(1)):
+            self._places[role].index_add_(0, events, rows)
+
     def _add_places(self, gradients: SampleGradients, weights: Tensor) -> None:
         states = weights * gradients.states
         wished = gradients.wrong.flatten(0, 1).T @ states.flatten(0, 1)
         self._places[0].index_add_(0, self._catalogue.negatives, wished)
-        if self._catalogue.tied:
-            rows = weights * gradients.by_event
-            self._places[0].index_add_(0, gradients.events.reshape(-1), rows.flatten(0, 1))
-            return
-        right = gradients.right.unsqueeze(-1) * states
-        self._places[0].index_add_(0, gradients.targets.reshape(-1), right.flatten(0, 1))
-        for memory, role in enumerate(self._catalogue.model.memory_roles):
-            rows = weights * gradients.by_memory[:, :, memory]
-            self._places[role].index_add_(0, gradients.items.reshape(-1), rows.flatten(0, 1))
+        events = gradients.events.reshape(-1)
+        for role, rows in enumerate(gradients.by_own.unbind(2)):
+            self._places[role].index_add_(0, events, (weights * rows).flatten(0, 1))
 
     def tensors(self) -> Tensors:
         """The sum in the head's shapes, float64, on the CPU."""

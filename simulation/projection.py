@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import embedding
 
 from penchant.interest import InterestModel, Kept
-from penchant.interest.history import fading_weights
+from penchant.interest.fading import fading_sum
 from penchant.interest.loss import logq_correction
 
 Tensors = dict[str, Tensor]
@@ -25,8 +25,8 @@ RATE: Final = "shared.history.rate_logit"
 class ProjectedCatalogue:
     """The head applied to every item.
 
-    vectors: float32[n_items, dimension].  wishes: float32[n_items, width].
-    memories: float32[n_items, memories, width].  priors: float32[n_items].
+    vectors: float32[n_items, dimension].  places: float32[n_items, roles * width], of which are
+    wishes: float32[n_items, width], and memories: float32[n_items, memories, width].  priors: float32[n_items].
     head: the tensors that are trained; what a run keeps fixed is the model's own.  All on one device.
     """
 
@@ -34,6 +34,7 @@ class ProjectedCatalogue:
     head: Tensors
     negatives: Tensor
     vectors: Tensor
+    places: Tensor
     wishes: Tensor
     memories: Tensor
     priors: Tensor
@@ -45,10 +46,10 @@ class ProjectedCatalogue:
         places = vectors @ head.get(HEAD, model.shared.head.weight.detach().to(device)).T
         if RESIDUAL in head:
             places = places + model.residual_scale * head[RESIDUAL]
-        places = places.unflatten(1, (-1, model.width))
-        wishes, memories = places[:, 0].contiguous(), places[:, model.memory_roles].contiguous()
+        by_role = places.unflatten(1, (-1, model.width))
+        wishes, memories = by_role[:, 0].contiguous(), by_role[:, model.memory_roles].contiguous()
         priors = model.prior_scale * head[PRIOR][:, 0]
-        return cls(model, head, negatives.to(device), vectors, wishes, memories, priors)
+        return cls(model, head, negatives.to(device), vectors, places, wishes, memories, priors)
 
     @property
     def device(self) -> torch.device:
@@ -57,6 +58,10 @@ class ProjectedCatalogue:
     @property
     def rate_logit(self) -> Tensor:
         return self.head.get(RATE, self.model.shared.history.rate_logit.detach().to(self.device))
+
+    @property
+    def neutral(self) -> Tensor:
+        return self.head[NEUTRAL]
 
     @property
     def tied(self) -> bool:
@@ -73,7 +78,12 @@ class ProjectedCatalogue:
         return self.priors[self.negatives] + logq_correction(len(self.negatives), self.model.n_items)
 
     @cached_property
-    def _slots(self) -> Tensor:
+    def wrong_vectors(self) -> Tensor:
+        """float32[c, dimension]."""
+        return self.vectors[self.negatives]
+
+    @cached_property
+    def slots(self) -> Tensor:
         """Where an item stands among the negatives, their number if nowhere: int64[n_items + 1]."""
         count = len(self.negatives)
         slots = torch.full((self.model.n_items + 1,), count, device=self.device)
@@ -84,7 +94,7 @@ class ProjectedCatalogue:
         """As `own_targets`, without a table of all items for each sample: bool[n, c]."""
         count = len(self.negatives)
         marked = torch.zeros(len(targets), count + 1, dtype=torch.bool, device=self.device)
-        marked.scatter_(1, self._slots[torch.where(counted, targets, self.model.n_items)], True)
+        marked.scatter_(1, self.slots[torch.where(counted, targets, self.model.n_items)], True)
         return marked[:, :count]
 
     def remembered(self, items: Tensor, kept: Kept | None = None) -> Tensor:
@@ -94,19 +104,5 @@ class ProjectedCatalogue:
 
     def states(self, items: Tensor, kept: Kept | None = None) -> Tensor:
         """The history encoder after each item: float32[n, length, width]."""
-        states = self._fading(items.shape[1]) @ _stacked(self.remembered(items, kept)) + self.head[NEUTRAL]
+        states = fading_sum(self.remembered(items, kept), self.rate_logit) + self.neutral
         return states if kept is None else states * kept.states
-
-    def by_memory(self, by_state: Tensor) -> Tensor:
-        """Derivatives by what the memories take in, [n, length, memories, width], from those by the states."""
-        n, length, width = by_state.shape
-        return (self._fading(length).T @ by_state).view(n, length, -1, width)
-
-    def _fading(self, length: int) -> Tensor:
-        """What each position remembers: float32[length, length * memories]."""
-        return fading_weights(length, self.rate_logit).movedim(0, -1).flatten(1)
-
-
-def _stacked(remembered: Tensor) -> Tensor:
-    """float32[n, length, memories, width] -> float32[n, length * memories, width]."""
-    return remembered.flatten(1, 2)

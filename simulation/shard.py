@@ -14,7 +14,7 @@ from penchant.interest import Kept
 from penchant.rng import stream
 from penchant.simulation.closed_form import SampleGradients, sample_gradients
 from penchant.simulation.fold import FoldedSum
-from penchant.simulation.local_steps import updates_of_many_steps
+from penchant.simulation.local_steps import LocalSteps, local_steps
 from penchant.simulation.projection import ProjectedCatalogue, Tensors
 from penchant.simulation.stacked_adapters import train_stacked_adapters
 from penchant.types import F32, F64, I32, NO_ITEM, Unit
@@ -104,19 +104,20 @@ class ShardTrainer:
         bound = job.clip_bound or plan.guarantee.clip_bound
         if plan.guarantee.unit is Unit.EVENT:
             return self._sum_over_chunks(catalogue, people), 0
-        folded, total = FoldedSum(catalogue), torch.zeros(plan.shared.size, dtype=torch.float64)
+        folded, rate = FoldedSum(catalogue), plan.training.local_learning_rate
         for block in self._blocks(catalogue, people):
             events, counted = self._padded([people[index] for index in block])
             kept = self._kept([people[index] for index in block], job.round, events.shape[1] - 1)
             if plan.training.local_steps > 1:
-                moved, inside = updates_of_many_steps(plan, catalogue, events, counted, kept, bound=bound)
-                total += moved
+                steps = local_steps(plan, catalogue, events, counted, kept)
+                shares, inside = self._shares(steps, bound)
+                folded.add_steps(steps, shares)
             else:
                 gradients = sample_gradients(catalogue, events, counted, kept)
-                sizes, inside = self._step_sizes(gradients, bound)
-                folded.add(gradients, sizes)
+                shares, inside = self._shares(gradients, bound / rate)
+                folded.add(gradients, rate * shares)
             within += inside
-        return (total - self._flat(folded.tensors())).numpy(), within
+        return -self._flat(folded.tensors()).numpy(), within
 
     def _sum_over_chunks(self, catalogue: ProjectedCatalogue, people: Sequence[int]) -> F64:
         length, bound = self._plan.training.chunk_length, self._plan.guarantee.clip_bound
@@ -130,13 +131,12 @@ class ShardTrainer:
             folded.add(gradients, (bound / (gradients.norms() + _NORM_FLOOR)).clamp(max=1))
         return -self._flat(folded.tensors()).numpy()
 
-    def _step_sizes(self, gradients: SampleGradients, bound: float) -> tuple[Tensor, int]:
-        """The learning rate, less where the whole update would leave the clip ball: float32[n]; how many stay in it."""
-        rate = self._plan.training.local_learning_rate
+    def _shares(self, updates: SampleGradients | LocalSteps, bound: float) -> tuple[Tensor, int]:
+        """How much of each person's update stays in the clip ball, float32[n]; and how many lie in it whole."""
         if self._plan.guarantee.unit is Unit.NONE:
-            return torch.full((len(gradients.events),), rate, device=self._device), 0
-        norms = rate * gradients.norms()
-        return rate * (bound / norms).clamp(max=1).nan_to_num(1.0), int((norms <= bound).sum())
+            return torch.ones(len(updates.events), device=self._device), 0
+        norms = updates.norms()
+        return (bound / norms).clamp(max=1).nan_to_num(1.0), int((norms <= bound).sum())
 
     def _trained_adapters(
         self, catalogue: ProjectedCatalogue, people: Sequence[int], adapters: F32, steps: int

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from penchant.interest.fading import fading_sum
+
 
 class FadingHistory(nn.Module):
     """Sums of past events in which one of age a weighs rate**a, over the square root of the weights' sum.
@@ -29,32 +31,3 @@ class FadingHistory(nn.Module):
         """The half-lives in events, as learned so far."""
         rates = nn.functional.logsigmoid(self.rate_logit.detach())
         return (torch.log(torch.tensor(0.5)) / rates).tolist()
-
-
-def fading_sum(events: Tensor, rate_logit: Tensor) -> Tensor:
-    """float32[n, length, memories, width] -> float32[n, length, width].
-
-    rate_logit: float32[memories], or float32[n, memories] for each row its own.
-    """
-    weights = fading_weights(events.shape[1], rate_logit)
-    if rate_logit.dim() == 1:
-        return torch.einsum("mts,nsmw->ntw", weights, events)
-    return torch.einsum("nmts,nsmw->ntw", weights, events)
-
-
-def fading_weights(length: int, rate_logit: Tensor) -> Tensor:
-    """What position t remembers of position s: float32[..., memories, length t, length s], 0 for s > t."""
-    steps = torch.arange(length, device=rate_logit.device)
-    return _weights((steps[:, None] - steps[None, :]).to(rate_logit.dtype), rate_logit[..., None])
-
-
-def last_weights(length: int, rate_logit: Tensor) -> Tensor:
-    """The same at the last position alone: float32[..., memories, length]."""
-    ages = torch.arange(length - 1, -1, -1, device=rate_logit.device)
-    return _weights(ages.to(rate_logit.dtype), rate_logit)
-
-
-def _weights(ages: Tensor, rate_logit: Tensor) -> Tensor:
-    log_rate = nn.functional.logsigmoid(rate_logit)[..., None]
-    weights = torch.exp(log_rate * ages.clamp(min=0)) * (ages >= 0)
-    return weights / weights.sum(dim=-1, keepdim=True).sqrt()

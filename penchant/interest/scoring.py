@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from penchant.interest.history import last_weights
+from penchant.interest.fading import last_weights
 from penchant.interest.model import InterestModel
 from penchant.interest.parameters import TensorLayout
 from penchant.types import F32, I32

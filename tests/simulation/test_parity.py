@@ -67,12 +67,18 @@ CASES = {
         "privacy.clip_quantile=0.5",
         "privacy.clip_bound=0.05",
     ),
-    "user, the clip bound follows, many local steps": (
+    "user, the clip bound follows, many local steps of everything that is learned": (
         "privacy.unit=user",
         "privacy.clip_quantile=0.5",
         "privacy.clip_bound=0.05",
         "training.local_steps=2",
         "training.local_learning_rate=0.05",
+        "model.half_lives=[1.5, 13.0]",
+        "model.learn_half_lives=true",
+        "model.tied=false",
+        "model.residual_scale=0.3",
+        "training.event_dropout=0.2",
+        "training.state_dropout=0.2",
     ),
     "user, noise at the client": ("privacy.unit=user", "privacy.noise_at=client"),
     "event at the client": ("privacy.unit=event", "privacy.noise_at=client", "optimizer.learning_rate=0.1"),
@@ -95,8 +101,10 @@ CASES = {
         "training.state_dropout=0.2",
     ),
     "user, tied residuals": ("privacy.unit=user", "model.residual_scale=3", "model.half_lives=[1.5, 13.0]"),
-    "user, many local steps, residuals": (
+    "user, many local steps, residuals, few items": (
         "privacy.unit=user",
+        "training.negatives=16",
+        "training.max_history=30",
         "model.residual_scale=1",
         "training.local_steps=2",
         "training.local_learning_rate=0.05",
