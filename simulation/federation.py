@@ -82,7 +82,7 @@ class Federation:
     def counting(self) -> CountingTerms | None:
         """What is counted before the rounds; None: nothing."""
         settings = self.settings
-        n_items = len(self.world.dataset.catalogue)
+        n_items = self.model.n_items
         return counting_terms(settings.privacy, settings.federation, settings.company, n_items=n_items)
 
     def count(self, what: What, items: F32, journal: Journal) -> F32:
