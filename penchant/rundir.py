@@ -67,6 +67,11 @@ class RunDirectory:
         return self.root / "basis.safetensors"
 
     @property
+    def items_path(self) -> Path:
+        """Who each item of the catalogue is, hashed: what a run that starts from this one matches its items with."""
+        return self.root / "items.json"
+
+    @property
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
 

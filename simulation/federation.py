@@ -21,6 +21,7 @@ from penchant.simulation.absence import Absence, round_of, schedule
 from penchant.simulation.cohort import CohortEngine, cohort_app
 from penchant.simulation.counting import cohort_counts, run_count
 from penchant.simulation.grid import LocalGrid
+from penchant.simulation.origin import Origin
 from penchant.simulation.ray_crew import RayCrew
 from penchant.simulation.roster import HostedPeople, PeopleAsNodes, node_of, person_of
 from penchant.simulation.serving import Serving
@@ -63,12 +64,13 @@ class Federation:
     model: InterestModel
     guarantee: Guarantee
     stores: StackedStores
+    origin: Origin | None = None
 
     @classmethod
-    def of(cls, settings: RunSettings, world: World) -> "Federation":
+    def of(cls, settings: RunSettings, world: World, origin: Origin | None = None) -> "Federation":
         model = InterestModel(world.items.vectors, settings.model, seed=settings.seed)
         stores = StackedStores(TensorLayout.personal(model).read(model), world.n_people)
-        return cls(settings, world, model, resolve_guarantee(settings, world.n_people), stores)
+        return cls(settings, world, model, resolve_guarantee(settings, world.n_people), stores, origin)
 
     @property
     def layout(self) -> TensorLayout:
@@ -76,6 +78,8 @@ class Federation:
 
     def initial_state(self) -> HeadState:
         fresh = InterestModel(self.world.items.vectors, self.settings.model, seed=self.settings.seed)
+        if self.origin is not None:
+            return HeadState.initial(self.origin.start(fresh, self.world.dataset.catalogue))
         return HeadState.initial(self.layout.read(fresh))
 
     @cached_property

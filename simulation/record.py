@@ -38,6 +38,7 @@ def run_record(federation: Federation) -> dict[str, Any]:
             company=settings.company,
         ),
         "model": {**model_record(federation.model), "counted": _counted(federation)},
+        "lineage": federation.origin and federation.origin.lineage(world.dataset.catalogue),
         "cost": None,
         "started_at": now(),
         "finished_at": None,

@@ -14,6 +14,7 @@ import polars as pl
 import torch
 from safetensors.numpy import load_file, save
 
+from penchant.encoders import Whitening
 from penchant.errors import BadInput, BudgetExceeded
 from penchant.evaluation import Part
 from penchant.interest.company import Company
@@ -25,6 +26,7 @@ from penchant.server.counting import CountJournal, counting_rows
 from penchant.server.journal import Account, Hooks, RunJournal
 from penchant.simulation.evaluate import evaluate_run, scorer, watched
 from penchant.simulation.federation import Federation
+from penchant.simulation.origin import Origin, write_items
 from penchant.simulation.record import cost, now, run_record
 from penchant.simulation.released import PURPOSE, release_metrics
 from penchant.simulation.serving import Serving
@@ -59,8 +61,9 @@ def simulate(
     torch.set_num_threads(settings.threads)
     run = RunDirectory(out)
     _check_fresh(run, settings, resume=resume)
-    world = build_world(settings, encoding=watch.encoding)
-    federation = Federation.of(settings, world)
+    origin = Origin.read(settings)
+    world = build_world(settings, encoding=watch.encoding, basis=None if origin is None else origin.basis)
+    federation = Federation.of(settings, world, origin)
     if not resume:
         run.write_settings(run_record(federation))
     with _accounts(run, federation) as (account, lifetime):
@@ -106,7 +109,7 @@ def load_run(run: RunDirectory) -> FinishedRun:
         raise BadInput(
             f"{run.root}: the run is not finished; go on with `penchant simulate --out {run.root} --resume`"
         )
-    world = build_world(settings)
+    world = build_world(settings, basis=Whitening.load(run.basis_path) if settings.origin else None)
     federation = Federation.of(settings, world)
     head = federation.layout.flatten(load_file(run.shared_path))
     adapters = load_file(run.personal / "adapters.safetensors")["adapters"]
@@ -217,6 +220,7 @@ def _finish(run: RunDirectory, federation: Federation, state: HeadState, company
     )
     write_atomically(run.shared_path, save(federation.layout.unflatten(state.head)))
     world.items.basis.save(run.basis_path)
+    write_items(run, world.dataset.catalogue)
     write_json(run.evaluation_path, accuracy)
     write_atomically(run.people_path, _parquet(people))
     _release(run, federation, people, round_=settings.federation.rounds + 1)

@@ -19,6 +19,7 @@ from penchant.config import (
 )
 from penchant.encoders import EncoderSettings
 from penchant.errors import BadInput
+from penchant.rundir import RunDirectory
 from penchant.types import NoiseAt, Sampling, Unit
 
 
@@ -62,6 +63,9 @@ class RunSettings(Settings):
 
     target_domain: str | None = None
     """The domain whose items are held out, ranked and recommended, where items have one; null: all items."""
+
+    origin: str | None = None
+    """Path of a finished run whose head this one starts from, on this catalogue; null starts afresh."""
 
     seed: int = Field(default=0, ge=0)
     """Decides initial weights, negatives and simulated cohorts. Never the noise, unless that is to be reproducible."""
@@ -130,7 +134,18 @@ def load_settings(
 
     Raises: BadInput naming the file and key, what was given and what would do.
     """
-    return validated(merged(recipe, overrides, assignments), source=str(recipe or "settings"))
+    record = merged(recipe, overrides, assignments)
+    return validated(_continued(record) if record.get("origin") else record, source=str(recipe or "settings"))
+
+
+def _continued(record: dict[str, Any]) -> dict[str, Any]:
+    """Encoder and model are the origin's, where nothing else is said; a run that learns nothing spends nothing."""
+    before = RunDirectory.existing(Path(record["origin"])).read_settings()["settings"]
+    inherited = {group: {**before[group], **record.get(group, {})} for group in ("encoder", "model")}
+    privacy = record.get("privacy", {})
+    if record.get("federation", {}).get("rounds") == 0 and not record.get("company", {}).get("items"):
+        privacy = {"unit": Unit.NONE, **privacy}
+    return {**record, **inherited, "privacy": privacy}
 
 
 def merged(

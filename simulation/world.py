@@ -12,7 +12,7 @@ from penchant.behaviours import Split, leave_one_out
 from penchant.cache import cache_folder
 from penchant.cold import ColdStart
 from penchant.datasets import Dataset, load
-from penchant.encoders import ItemVectors, item_vectors
+from penchant.encoders import ItemVectors, Whitening, item_vectors
 from penchant.errors import BadInput
 from penchant.evaluation import Examination, Part
 from penchant.simulation.settings import RunSettings
@@ -61,9 +61,13 @@ class World:
 
 
 def build_world(
-    settings: RunSettings, *, cache: Path | None = None, encoding: Progress = lambda n: None
+    settings: RunSettings,
+    *,
+    cache: Path | None = None,
+    encoding: Progress = lambda n: None,
+    basis: Whitening | None = None,
 ) -> World:
-    """Load, encode, split. encoding: told of items encoded.
+    """Load, encode, split. encoding: told of items encoded.  basis: of item vectors; None fits one to the catalogue.
 
     Raises: BadInput for unusable data, EnvironmentMissing for data or a model that is not here.
     """
@@ -77,7 +81,11 @@ def build_world(
             f"{settings.data}: nothing to train on after the split; people need at least two events"
         )
     vectors = item_vectors(
-        dataset.catalogue, settings.encoder, cache=(cache or cache_folder()) / "vectors", progress=encoding
+        dataset.catalogue,
+        settings.encoder,
+        cache=(cache or cache_folder()) / "vectors",
+        basis=basis,
+        progress=encoding,
     )
     histories = tuple(split.train.of(person).items for person in range(split.train.n_users))
     return World(dataset, vectors, split, histories, cold, target)

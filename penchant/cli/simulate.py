@@ -22,6 +22,9 @@ def simulate(
     min_item_events: Annotated[
         int | None, typer.Option(help="Keep items with so many events, of people who are kept.")
     ] = None,
+    origin: Annotated[
+        str | None, typer.Option("--from", help="A finished run whose head this one starts from.")
+    ] = None,
     target_domain: Annotated[
         str | None, typer.Option(help="The domain whose items are held out and ranked.")
     ] = None,
@@ -62,6 +65,7 @@ def simulate(
         "min_user_events": min_user_events,
         "min_item_events": min_item_events,
         "target_domain": target_domain,
+        "origin": origin,
         "seed": seed,
         "engine": engine,
         "device": device,

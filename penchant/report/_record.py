@@ -47,7 +47,7 @@ def _report(saved: SavedRun, others: Sequence[SavedRun]) -> dict[str, Any]:
     report: dict[str, Any] = {
         "version": VERSION,
         "run": saved.name,
-        "stamps": stamps(protected),
+        "stamps": stamps(protected, learned=_learned(saved)),
         "accuracy": {
             key: evaluation.get(key) for key in ("split", "test", "validation", "shared_only", "cold")
         },
@@ -59,7 +59,10 @@ def _report(saved: SavedRun, others: Sequence[SavedRun]) -> dict[str, Any]:
         "rounds": [_finite(row) for row in saved.rounds],
         "cost": saved.record["cost"],
         "comparison": [_compared(run, of=saved) for run in others],
-        "provenance": {key: saved.record[key] for key in _PROVENANCE},
+        "provenance": {
+            **{key: saved.record[key] for key in _PROVENANCE},
+            "lineage": saved.record.get("lineage"),
+        },
     }
     return {**report, "summary": summary(report)}
 
@@ -78,6 +81,13 @@ def _statement(saved: SavedRun, protected: dict[str, Any], fairness: dict[str, A
         utility=measured(saved.evaluation["test"], fairness),
         released=saved.released,
     )
+
+
+def _learned(saved: SavedRun) -> bool:
+    """False where a run took another's head, and learned nothing from its own people."""
+    settings = saved.record["settings"]
+    counted = settings.get("company", {}).get("items", 0)
+    return not saved.record.get("lineage") or settings["federation"]["rounds"] > 0 or counted > 0
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:

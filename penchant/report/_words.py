@@ -20,10 +20,13 @@ _ATTRIBUTE_NAMES: Final = {
 }
 
 
-def stamps(privacy: Record) -> list[Record]:
-    """Warnings that nobody may overlook."""
+def stamps(privacy: Record, *, learned: bool = True) -> list[Record]:
+    """Warnings that nobody may overlook. learned: from the people of this run."""
     found = []
-    if privacy["unit"] == Unit.NONE:
+    if not learned:
+        text = "Nothing was learned from these people: the head is another run's, and its privacy is stated there."
+        found.append({"code": "zero-shot", "title": "ZERO-SHOT", "text": text})
+    elif privacy["unit"] == Unit.NONE:
         text = "Not private: no noise was added, and what clients sent may reveal what people did."
         found.append({"code": "not-private", "title": "NOT PRIVATE", "text": text})
     if privacy["reproducible_noise"]:
