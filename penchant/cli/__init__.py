@@ -17,6 +17,7 @@ from penchant.cli import (  # noqa: F401 - importing a command's module adds it 
     data,
     doctor,
     evaluate,
+    export,
     frontier,
     keys,
     plan,

@@ -5,9 +5,13 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from penchant.cli import main
+from penchant.rundir import RunDirectory
+from penchant.score import Scorer
+from penchant.simulation.run import load_run
 
 FILMS = (
     "Toy Story",
@@ -63,6 +67,22 @@ def test_privacy_is_on_unless_none_is_said(run: Path) -> None:
     privacy = json.loads((run / "report.json").read_text())["privacy"]
     assert (privacy["unit"], privacy["delta"]) == ("user", 0.01)
     assert 7.9 < privacy["epsilon"] <= 8
+
+
+def test_an_export_scores_everybody_as_the_run_does(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(run), "--format", "json", "--quiet"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    scorer, finished = Scorer.load(told["file"]), load_run(RunDirectory(run))
+    assert scorer.items.titles == FILMS
+    expected = finished.serving.scores(finished.world.histories, finished.adapters)
+    for history, adapter, scores in zip(finished.world.histories, finished.adapters, expected, strict=True):
+        np.testing.assert_allclose(scorer.scores(history, adapter=adapter), scores, atol=1e-5)
+    assert main(["recommend", str(run), "--user", "u3", "-k", "3", "--format", "json", "--quiet"]) == 0
+    listed = json.loads(capsys.readouterr().out)["items"]
+    person = finished.world.dataset.behaviours.user_ids.index("u3")
+    seen = [scorer.items.ids[item] for item in finished.world.histories[person]]
+    best = scorer.recommend(seen, k=3, adapter=finished.adapters[person])
+    assert [item for item, _ in best] == [line["item_id"] for line in listed]
 
 
 def test_evaluate_prints_what_the_run_recorded(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,11 @@
 """Rounds on loopback: a server and clients as real processes, over TLS with enrolled keys, and what they survive."""
 
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from penchant.client.account import FILE, read_account, totals
 from penchant.client.device_store import DeviceStore
@@ -36,6 +38,13 @@ def releases(home: Path) -> int:
     return sum(totals(read_account(home / FILE)).values())
 
 
+def scraped(port: int) -> dict[str, float]:
+    """What Prometheus would read."""
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as reply:
+        families = text_string_to_metric_families(reply.read().decode())
+    return {sample.name: sample.value for family in families for sample in family.samples}
+
+
 def test_a_killed_server_goes_on_until_the_budget_is_spent(tmp_path: Path, tiny: Dataset) -> None:
     """Three rounds are wished for, two can be paid; the server dies after the first; one client replays."""
     two_rounds = {"noise_multiplier": 2.0, "epsilon": 3.3}  # two cost 2.94 at delta 1e-5, three 3.71
@@ -47,6 +56,10 @@ def test_a_killed_server_goes_on_until_the_budget_is_spent(tmp_path: Path, tiny:
         first = one.start_server()
         until(lambda: len(one.rows()) >= 1, "the first round is released")
         assert well(one.deployment.settings().server.health_port)
+        told = scraped(one.deployment.settings().server.metrics_port)
+        assert (told["penchant_round"], told["penchant_updates_admitted_total"]) == (1, 3)
+        assert 0 < told["penchant_epsilon"] < told["penchant_epsilon_limit"] == 3.3
+        assert 396 < told["penchant_certificate_days"] < 397
         killed(first)
         second = one.start_server()
         assert exit_code(second) == 3
@@ -62,6 +75,7 @@ def test_a_killed_server_goes_on_until_the_budget_is_spent(tmp_path: Path, tiny:
         assert min(releases(ann), releases(ben)) >= 2, "a device forgot what it gave"
         assert not alive(ann)
         assert one.phase() == "stopped"
+        assert not well(one.deployment.settings().server.health_port)
 
 
 def test_rounds_go_on_whatever_some_clients_do(tmp_path: Path, tiny: Dataset) -> None:
