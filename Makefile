@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := none event user
 DEPLOYER := '.[client,server]'
-EVERYTHING := '.[baselines,client,dev,plots,ray,server,simulation]'
+EVERYTHING := '.[baselines,client,dev,keyring,plots,ray,server,simulation]'
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

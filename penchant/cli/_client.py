@@ -1,7 +1,7 @@
 """What the commands of a device share: their group, the device's folder, and what opens its store."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,18 +21,24 @@ KeyFileOption = Annotated[
     typer.Option(
         "--key-file",
         envvar="PENCHANT_KEY_FILE",
-        help="A key file that opens the store, in place of a passphrase.",
+        help="A key file that opens the store, in place of a passphrase; `keyring:` for the system's keyring.",
         show_default=False,
     ),
 ]
 
 
-def secret(key_file: Path | None, *, new: bool = False) -> "Secret":
-    """What opens the store. new: a passphrase is asked twice, and a key file made where there is none."""
+_KEYRING: Final = Path("keyring:")
+
+
+def secret(home: Path, key_file: Path | None, *, new: bool = False) -> "Secret":
+    """What opens the store. new: a passphrase is asked twice, and a key made where there is none."""
+    from penchant.client.keyring import keyring_key
     from penchant.client.sealing import KeyFile, Passphrase
 
     if key_file is None:
         return Passphrase(passphrase(new=new))
+    if key_file == _KEYRING:
+        return keyring_key(home, new=new)
     return KeyFile.new(key_file) if new and not key_file.exists() else KeyFile.read(key_file)
 
 
@@ -43,4 +49,4 @@ def opened(home: Path, key_file: Path | None) -> "DeviceStore":
 
     if not (home / FILE).is_file():
         raise BadInput(f"{home}: no device here; make one with `penchant client init {home}`")
-    return DeviceStore.open(home, secret(key_file))
+    return DeviceStore.open(home, secret(home, key_file))

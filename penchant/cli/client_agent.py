@@ -42,7 +42,7 @@ def agent(
     from penchant.rundir import write_atomically
 
     del debug
-    opening = secret(key_file)
+    opening = secret(home, key_file)
     address = address or f"unix:{home.resolve() / 'agent.sock'}"
     token = secrets.token_urlsafe(32)
     told = home / "agent.json"

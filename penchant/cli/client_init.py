@@ -19,7 +19,7 @@ def init(
 
     del debug
     spent = sum(steps for _, _, steps in read_account(home / ACCOUNT))
-    DeviceStore.create(home, secret(key_file, new=True)).close()
+    DeviceStore.create(home, secret(home, key_file, new=True)).close()
     kept = f"\n{spent} releases before it still count: an erasure gives no fresh budget." if spent else ""
     Output(fmt, quiet=quiet).result(
         {"store": str(home / FILE), "releases_before": spent},
