@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from flwr.app import Context, Message, RecordDict
 from flwr.serverapp import Grid
@@ -116,7 +117,9 @@ class Federation:
     def company(self, items: F32, pairs: F32) -> Company:
         """What the released counts let conclude: post-processing, free of privacy."""
         terms = self._terms
-        return company_of(terms.counts(items, pairs), self.world.items.vectors, terms.settings)
+        offered, vectors = self.world.offered, self.world.items.vectors
+        there = None if offered is None else np.isin(np.arange(len(vectors)), offered.numpy())
+        return company_of(terms.counts(items, pairs), vectors, terms.settings, offered=there)
 
     def serving(self, head: F32, company: Company | None) -> Serving:
         """What serves people with this head and company."""

@@ -70,6 +70,10 @@ def plan(
         "clip_share": None,
     }
     output = Output(fmt, quiet=quiet)
+    counts = _counts_alone(recipe, epsilon, delta) if recipe and rounds is None else None
+    if counts is not None:
+        output.result(counts, _counts_table(counts))
+        return
     terms = _with_defaults(_with_recipe(terms, recipe) if recipe else terms)
     if terms["privacy"] is Unit.NONE:
         output.result(
@@ -104,6 +108,34 @@ def plan(
         "expected": None if hoped is None else asdict(hoped),
     }
     output.result(record, Group(*_tables(found, ways, hoped, clip)))
+
+
+def _counts_alone(recipe: Path, epsilon: float | None, delta: float | None) -> dict[str, Any] | None:
+    """The price of a recipe that counts and trains nothing; None for any other."""
+    from penchant.privacy.pricing import cross_checked
+    from penchant.simulation.settings import load_settings
+    from penchant.strategies.counting import What
+    from penchant.strategies.resolution import count_releases
+
+    settings = load_settings(recipe, {"privacy.epsilon": epsilon, "privacy.delta": delta})
+    if settings.federation.rounds or settings.privacy.unit is Unit.NONE:
+        return None
+    events = count_releases(settings.privacy, settings.federation, settings.company)
+    priced = cross_checked(events, delta=settings.privacy.delta)
+    noise = {str(what): event.noise_multiplier for what, event in zip(What, events, strict=True)}
+    return {**priced.to_record(), "rounds": 0, "counts": noise, "private": True}
+
+
+def _counts_table(record: dict[str, Any]) -> Table:
+    table = Table(title="What it would cost: counts alone, nothing is trained")
+    table.add_column("")
+    table.add_column("", justify="right")
+    table.add_row("ε of one " + record["unit"], f"{record['epsilon']:.4f}")
+    table.add_row("δ", f"{record['delta']:g}")
+    table.add_row(f"{record['cross_check']} says", f"{record['cross_check_epsilon']:.4f}")
+    for what, multiplier in record["counts"].items():
+        table.add_row(f"noise multiplier of {what}", f"{multiplier:.4f}")
+    return table
 
 
 def _with_recipe(terms: dict[str, Any], recipe: Path) -> dict[str, Any]:

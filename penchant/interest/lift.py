@@ -17,7 +17,7 @@ from scipy.optimize import isotonic_regression
 from penchant.config import CompanySettings
 from penchant.interest.company import Company
 from penchant.interest.counting import Chosen, Counts
-from penchant.types import F32, F64, I64
+from penchant.types import F32, F64, I64, Bool
 
 _STEPS = 60
 _FINEST = 1e-4
@@ -26,11 +26,20 @@ _LEAST_LIFT = 0.02
 _ROWS = 512
 
 
-def company_of(counts: Counts, vectors: F32, settings: CompanySettings) -> Company:
-    """vectors: float32[n_items, width], what the language model reads in each item."""
+def company_of(
+    counts: Counts, vectors: F32, settings: CompanySettings, *, offered: Bool | None = None
+) -> Company:
+    """vectors: float32[n_items, width], what the language model reads in each item.
+
+    offered: bool[n_items], whether an item was there to be met while counting; one that was not is taken to be liked
+    like the median of the others. None: all were.
+    """
     chosen = Chosen.of(counts.items, settings, floor=counts.floor)
     observed = _square(counts.pairs, chosen)
-    mass = counts.liked / counts.liked[chosen.items].sum() * observed.sum()
+    liked = counts.liked
+    if offered is not None:
+        liked = np.where(offered, liked, np.median(liked[offered]))
+    mass = liked / liked[chosen.items].sum() * observed.sum()
     directions = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     lift = _lift(observed, mass, directions, chosen)
     typical = float(np.median(mass))

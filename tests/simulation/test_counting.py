@@ -140,6 +140,19 @@ def test_a_report_says_what_the_budget_went_to(shop: Path, tmp_path: Path) -> No
     assert "noise multiplier" in run.report_html_path.read_text()
 
 
+def test_a_plan_of_counts_alone_says_what_the_run_then_spends(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = Path("recipes/movielens-1m-user.toml").resolve()
+    assert main(["plan", str(recipe), "--epsilon", "5", "--delta", "0.001", "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    run = simulate(
+        _settings("privacy.epsilon=5.0", "company.popularity_share=0.04", data=str(shop)), tmp_path / "run"
+    )
+    assert said["counts"] == run.read_settings()["privacy"]["counts_noise_multipliers"]
+    assert said["epsilon"] <= 5.0
+
+
 def test_the_whole_budget_goes_to_counts_where_nothing_is_trained(shop: Path, tmp_path: Path) -> None:
     run = simulate(_settings("privacy.epsilon=5.0", data=str(shop)), tmp_path / "run")
     spent = PLDAccountant().epsilon(Charges(read_ledger(run.ledger_path)).spent(), delta=0.001)
