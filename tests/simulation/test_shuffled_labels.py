@@ -12,6 +12,7 @@ from penchant.simulation.evaluate import scorer, watched
 from penchant.simulation.federation import Federation
 from penchant.simulation.settings import load_settings
 from penchant.simulation.world import World, build_world
+from penchant.strategies.counting import What
 from tests.simulation.flower_world import NoJournal
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "movielens-100k-none.toml"
@@ -32,8 +33,10 @@ def _shuffled(world: World) -> World:
 def _test_ndcg(world: World) -> float:
     settings = load_settings(RECIPE, {}, SHORT)
     federation = Federation.of(settings, world)
+    items = federation.count(What.ITEMS, np.zeros(len(world.dataset.catalogue), np.float32), NoJournal())
+    company = federation.company(items, federation.count(What.PAIRS, items, NoJournal()))
     state = federation.train(federation.initial_state(), NoJournal())
-    scores = scorer(federation.serving(state.head, None), world, adapters=None)
+    scores = scorer(federation.serving(state.head, company), world, adapters=None)
     return watched(world.examination(Part.TEST, seed=0), scores)["ndcg@10"]
 
 
