@@ -7,6 +7,7 @@ from penchant.datasets._fetch import fetch, known
 from penchant.datasets._folder import read_tables
 from penchant.datasets._known import KNOWN, KnownDataset
 from penchant.datasets._load import Dataset, load, load_catalogue
+from penchant.datasets._newcomers import load_newcomers
 from penchant.datasets._write import write_dataset
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "known",
     "load",
     "load_catalogue",
+    "load_newcomers",
     "read_tables",
     "split_domains",
     "write_dataset",

@@ -1,14 +1,20 @@
 """Find the rows that break a rule, without changing anything."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from penchant.datasets._folder import Tables
 from penchant.datasets._prepare import prepare_interactions, prepare_items, prepare_users
-from penchant.datasets._rules import Rule, interaction_rules, item_rules, user_rules
+from penchant.datasets._rules import Rule, interaction_rules, item_rules, newcomer_rules, user_rules
 from penchant.datasets._tables import ROW, Table
+from penchant.errors import BadInput
+
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,23 @@ def inspect_items(table: Table) -> Checked:
     """Check every row of a file of items that comes without interactions."""
     items = prepare_items(table)
     return _check(items, list(item_rules(items)))
+
+
+def inspect_newcomers(table: Table, items: Sequence[str]) -> Checked:
+    """Check every row of people who were not there in training. items: ids that may be named."""
+    events = prepare_interactions(table)
+    return _check(events, list(newcomer_rules(events, items, now=time.time())))
+
+
+def refuse(rows: tuple[BadRow, ...], path: Path) -> None:
+    """Raises: BadInput naming the first of these rows, where there are any."""
+    if rows:
+        more = f"\n… and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+        raise BadInput(
+            "\n".join(map(str, rows[:_SHOWN]))
+            + more
+            + f"\n`penchant data validate {path}` lists every bad row"
+        )
 
 
 def _check(table: Table, rules: list[Rule]) -> Checked:

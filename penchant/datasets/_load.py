@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -14,14 +13,12 @@ from penchant.behaviours import Behaviours
 from penchant.catalogue import Catalogue
 from penchant.datasets._assemble import behaviours, catalogue, catalogue_of_ids, user_ids
 from penchant.datasets._cache import dataset_folder
-from penchant.datasets._checks import BadRow, Inspection, inspect, inspect_items
+from penchant.datasets._checks import Inspection, inspect, inspect_items, refuse
 from penchant.datasets._core import k_core
 from penchant.datasets._folder import Tables, read_items, read_tables
 from penchant.datasets._known import KNOWN
 from penchant.datasets._people import people
 from penchant.errors import BadInput, EnvironmentMissing
-
-_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +83,7 @@ def load_catalogue(name_or_path: str, *, cache: Path | None = None) -> Catalogue
     if name_or_path in KNOWN:
         return load(name_or_path, cache=cache).catalogue
     items = inspect_items(read_items(Path(name_or_path)))
-    _refuse(items.bad, items.table.path)
+    refuse(items.bad, items.table.path)
     return catalogue(items.kept)
 
 
@@ -110,14 +107,4 @@ def _read(name_or_path: str, cache: Path | None) -> tuple[Tables, str, str]:
 
 def _refuse_bad_rows(inspection: Inspection) -> None:
     refused = tuple(row for row in inspection.bad if not row.dropped)
-    _refuse(refused, inspection.interactions.table.path)
-
-
-def _refuse(rows: tuple[BadRow, ...], path: Path) -> None:
-    if rows:
-        more = f"\n… and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-        raise BadInput(
-            "\n".join(map(str, rows[:_SHOWN]))
-            + more
-            + f"\n`penchant data validate {path}` lists every bad row"
-        )
+    refuse(refused, inspection.interactions.table.path)

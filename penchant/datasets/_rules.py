@@ -1,6 +1,6 @@
 """The rules that rows must keep."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -29,14 +29,15 @@ def interaction_rules(table: Table, items: Table | None, *, now: float) -> Itera
     if items is not None:
         known = pl.col("item_id").is_in(items.frame["item_id"].implode())
         yield Rule("item_id", ~known, f"is not in {items.path.name}; add the item there or remove the row")
-    if "timestamp" in table.frame.columns:
-        yield from _times(now)
-    if "rating" in table.frame.columns:
-        needed = _given("rating") | (pl.col(CODE) == KINDS.index(Kind.RATING))
-        yield Rule("rating", needed & pl.col(VALUE).is_null(), "is no number")
-    if "kind" in table.frame.columns:
-        yield Rule("kind", pl.col(CODE).is_null(), f"is no kind of event; say one of {', '.join(KINDS)}")
-    yield _first("item_id", "user_id", "item_id", AT, CODE)
+    yield from _contents(table, now)
+
+
+def newcomer_rules(table: Table, known: Sequence[str], *, now: float) -> Iterator[Rule]:
+    """What every row of people who were not there in training must keep. known: item ids; a row may name no item."""
+    yield from _filled("user_id")
+    strange = pl.col("item_id").is_not_null() & ~pl.col("item_id").is_in(pl.Series(known).implode())
+    yield Rule("item_id", strange, "is not in the catalogue of the run; remove the row")
+    yield from _contents(table, now)
 
 
 def item_rules(table: Table) -> Iterator[Rule]:
@@ -62,6 +63,17 @@ def user_rules(table: Table) -> Iterator[Rule]:
     if "age" in table.frame.columns:
         years = (pl.col(NUMBER) >= 0).fill_null(value=False)
         yield Rule("age", _given("age") & ~years, "is no age in years; give a number or leave it empty")
+
+
+def _contents(table: Table, now: float) -> Iterator[Rule]:
+    if "timestamp" in table.frame.columns:
+        yield from _times(now)
+    if "rating" in table.frame.columns:
+        needed = _given("rating") | (pl.col(CODE) == KINDS.index(Kind.RATING))
+        yield Rule("rating", needed & pl.col(VALUE).is_null(), "is no number")
+    if "kind" in table.frame.columns:
+        yield Rule("kind", pl.col(CODE).is_null(), f"is no kind of event; say one of {', '.join(KINDS)}")
+    yield _first("item_id", "user_id", "item_id", AT, CODE)
 
 
 def _filled(*names: str) -> Iterator[Rule]:

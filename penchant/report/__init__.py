@@ -1,5 +1,6 @@
 """From a saved run to JSON and HTML. Reads the run directory alone and imports no engine."""
 
+from penchant.report._cards import cards_page
 from penchant.report._controller import Controller, read_controller
 from penchant.report._frontier import draw_frontier, frontier_record
 from penchant.report._page import page
@@ -14,6 +15,7 @@ __all__ = [
     "Expected",
     "PastRun",
     "SavedRun",
+    "cards_page",
     "draw_frontier",
     "epsilon_in_full",
     "expected",
