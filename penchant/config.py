@@ -1,9 +1,13 @@
 """Settings that every folder shares: frozen, typed, one docstring a field."""
 
-from typing import Annotated
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from penchant.errors import BadInput
 from penchant.types import NoiseAt, Sampling, Unit
 
 
@@ -11,6 +15,33 @@ class Settings(BaseModel):
     """Base of all settings: frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+_Model = TypeVar("_Model", bound=Settings)
+
+
+def read_toml(path: Path, *, missing: str) -> dict[str, Any]:
+    """Raises: BadInput where there is no such file, for which `missing` tells the cure, or it is no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: {missing}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInput(f"{path}: not TOML ({error})") from error
+
+
+def checked(model: type[_Model], record: Mapping[str, Any], *, source: str) -> _Model:
+    """The settings that a record tells. Raises: BadInput with one line for each that is wrong."""
+    try:
+        return model.model_validate(record)
+    except ValidationError as error:
+        raise BadInput("\n".join(f"{source}: {_told(e)}" for e in error.errors())) from error
+
+
+def _told(error: Any) -> str:
+    key = ".".join(map(str, error["loc"])) or "settings"
+    given = "" if isinstance(error["input"], dict) else f" = {error['input']!r}"
+    return f"{key}{given}: {error['msg']}"
 
 
 class ModelSettings(Settings):

@@ -1,10 +1,9 @@
 """The settings of a deployment: one TOML file, every default written down."""
 
-import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from penchant.config import (
     FederationSettings,
@@ -13,9 +12,10 @@ from penchant.config import (
     PrivacySettings,
     Settings,
     TrainingSettings,
+    checked,
+    read_toml,
 )
 from penchant.encoders import EncoderSettings
-from penchant.errors import BadInput
 from penchant.types import Sampling, Unit
 
 _MIB: Final = 1 << 20
@@ -101,21 +101,10 @@ class DeploymentSettings(Settings):
 
 def read_settings(path: Path) -> DeploymentSettings:
     """Raises: BadInput naming the file and each setting that is wrong."""
-    try:
-        record = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadInput(f"{path}: no such file; `penchant server init` makes a deployment") from error
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path}: not TOML ({error})") from error
+    record = read_toml(path, missing="no such file; `penchant server init` makes a deployment")
     return validated(record, source=str(path))
 
 
 def validated(record: dict[str, Any], *, source: str) -> DeploymentSettings:
     """Raises: BadInput with one line for each setting that is wrong."""
-    try:
-        return DeploymentSettings.model_validate(record)
-    except ValidationError as error:
-        lines = (
-            f"{source}: {'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
-        )
-        raise BadInput("\n".join(lines)) from error
+    return checked(DeploymentSettings, record, source=source)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from penchant.config import (
     CompanySettings,
@@ -16,6 +16,8 @@ from penchant.config import (
     PrivacySettings,
     Settings,
     TrainingSettings,
+    checked,
+    read_toml,
 )
 from penchant.encoders import EncoderSettings
 from penchant.errors import BadInput
@@ -152,7 +154,7 @@ def merged(
     recipe: Path | None, overrides: Mapping[str, Any], assignments: Sequence[str] = ()
 ) -> dict[str, Any]:
     """As `load_settings`, not yet held against any model of settings."""
-    record = _read(recipe) if recipe else {}
+    record = read_toml(recipe, missing="no such recipe") if recipe else {}
     for key, value in overrides.items():
         if value is not None:
             _assign(record, key, value)
@@ -166,25 +168,7 @@ def merged(
 
 def validated(record: Mapping[str, Any], *, source: str) -> RunSettings:
     """Raises: BadInput with one line for each setting that is wrong."""
-    try:
-        return RunSettings.model_validate(record)
-    except ValidationError as error:
-        raise BadInput("\n".join(f"{source}: {_told(e)}" for e in error.errors())) from error
-
-
-def _told(error: Any) -> str:
-    key = ".".join(map(str, error["loc"])) or "settings"
-    given = "" if isinstance(error["input"], dict) else f" = {error['input']!r}"
-    return f"{key}{given}: {error['msg']}"
-
-
-def _read(recipe: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(recipe.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadInput(f"{recipe}: no such recipe") from error
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{recipe}: not TOML ({error})") from error
+    return checked(RunSettings, record, source=source)
 
 
 def _assign(settings: dict[str, Any], key: str, value: Any) -> None:

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from flwr.app import Message
 
+from penchant.client import app
 from penchant.client.device import StoredDevice
 from penchant.client.device_store import DeviceStore
 from penchant.client.enrolment import Enrolment
@@ -24,11 +27,11 @@ def test_every_update_that_left_is_in_the_journal_and_none_leaves_without_consen
     head, plan = receive(1), plan_of(invitation, epsilon_limit=None)
     with DeviceStore.open(home, key_file) as store:
         store.add([Event(item, Kind.VIEW, n) for n, item in enumerate(invitation.catalogue.item_ids[:4])])
-        app = Participant(plan, StoredDevice(store, invitation, plan), Enrolment(home)).app()
+        asked = Participant(plan, StoredDevice(store, invitation, plan), Enrolment(home)).app()
 
         def ask(round_: int) -> Message:
             content = request_content(plan.shared, TrainRequest(round_, head))
-            grid = LocalGrid(app, [1])
+            grid = LocalGrid(asked, [1])
             message = grid.create_message(content, "train", 1, str(round_))
             return next(iter(grid.send_and_receive([message])))
 
@@ -48,3 +51,37 @@ def test_every_update_that_left_is_in_the_journal_and_none_leaves_without_consen
         adapter = store.adapter(belongs_to=invitation.digest)
         assert adapter is not None
         assert np.isfinite(adapter).all()
+
+
+def test_a_withdrawal_while_the_head_is_trained_keeps_the_update_here_and_what_was_learned_nowhere(
+    home: Path,
+    key_file: KeyFile,
+    invitation: Invitation,
+    receive: Callable[[int], F32],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    head, plan = receive(1), plan_of(invitation, epsilon_limit=None)
+    untrained, train = plan.personal.read(plan.model), vars(app)["head_update"]
+
+    def withdrawn(*asked: Any, **settings: Any) -> F32:
+        with DeviceStore.open(home, key_file) as other:
+            other.set_consent(False)
+        update: F32 = train(*asked, **settings)
+        return update
+
+    monkeypatch.setattr(app, "head_update", withdrawn)
+    with DeviceStore.open(home, key_file) as store:
+        store.add([Event(item, Kind.VIEW, n) for n, item in enumerate(invitation.catalogue.item_ids[:4])])
+        store.set_consent(True)
+        participant = Participant(plan, StoredDevice(store, invitation, plan), Enrolment(home))
+        grid = LocalGrid(participant.app(), [1])
+        content = request_content(plan.shared, TrainRequest(2, head))
+        (reply,) = grid.send_and_receive([grid.create_message(content, "train", 1, "2")])
+        assert not np.array_equal(plan.personal.read(plan.model), untrained), (
+            "nothing was learned to begin with"
+        )
+        assert reply.error.code == NO_CONSENT
+        told = privacy_facts(store)
+        assert [entry.what for entry in told.journal] == ["consent given", "consent withdrawn"]
+        assert told.releases == 1, "what was charged stays charged"
+        np.testing.assert_array_equal(store.any_adapter(), untrained)
