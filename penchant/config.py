@@ -107,6 +107,9 @@ class CompanySettings(Settings):
     memory: float = Field(default=1.5, gt=0)
     """Half-life, in events, of the history that is asked with."""
 
+    text_memory: float = Field(default=200.0, gt=0)
+    """The same for items that nobody could meet while counting: their texts are held against the whole history."""
+
     prior_events: float = Field(default=100.0, ge=0)
     """Weight of what everybody likes, in events of one's own: it fades as a history grows longer."""
 

@@ -45,7 +45,8 @@ def company_of(
     typical = float(np.median(mass))
     source, target = (mass / typical) ** settings.source_power, (mass / typical) ** settings.target_power
     noise = _undamped(np.full((len(chosen.items),) * 2, counts.pair_noise), chosen)
-    neighbours, weights = [], []
+    new = np.flatnonzero(np.zeros(len(mass), np.bool_) if offered is None else ~offered)
+    neighbours, weights, alike = [], [], []
     for rows in _blocks(len(mass)):
         expected = np.outer(mass[rows], mass / mass[chosen.items].sum()) * lift(
             directions[rows] @ directions.T
@@ -53,6 +54,8 @@ def company_of(
         _correct(expected, rows, observed, noise, chosen, settings.trust)
         expected[np.arange(len(rows)), rows] = 0
         block = (expected / np.outer(source[rows], target)).astype(np.float32)
+        alike.append(block[:, new].copy())
+        block[:, new] = 0
         best = np.argpartition(-block, min(settings.neighbours, block.shape[1]) - 1, axis=1)
         best = np.sort(best[:, : settings.neighbours], axis=1)
         neighbours.append(best.astype(np.int32))
@@ -62,7 +65,10 @@ def company_of(
         np.concatenate(neighbours),
         np.concatenate(weights),
         prior.astype(np.float32),
+        new.astype(np.int32),
+        np.concatenate(alike),
         settings.memory,
+        settings.text_memory,
         settings.prior_events,
     )
 

@@ -45,6 +45,20 @@ def test_an_item_that_nobody_touched_has_company_by_its_text() -> None:
     assert dense[6, 0] > dense[6, 2]  # it reads like 0, whose like are seen together more often
 
 
+def test_an_item_that_could_not_be_met_is_held_against_the_whole_history_by_its_text() -> None:
+    alike = np.array([0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    texts = np.stack([1 - alike, alike], axis=1).astype(np.float32)
+    offered = np.arange(7) < 6
+    company = company_of(_counts(1e-9), texts, SETTINGS, offered=offered)
+    old_and_alike, others = np.array([0] + [2] * 40, np.int32), np.full(41, 2, np.int32)
+    assert company.new.tolist() == [6]
+    assert company.scores([old_and_alike])[0, 6] > company.scores([others])[0, 6]
+    added = company.reasons(old_and_alike, 6)
+    whole = added.sum() + company.prior_weight(41) * company.prior[6]
+    assert company.scores([old_and_alike])[0, 6] == pytest.approx(whole, rel=1e-5)
+    assert added[0] > added[1]
+
+
 def test_a_score_is_the_sum_of_its_reasons_and_the_prior() -> None:
     company = company_of(_counts(1.0), TEXTS, SETTINGS)
     history = np.array([3, 0, 4, 0], np.int32)
