@@ -21,6 +21,7 @@ from penchant.cli import (  # noqa: F401 - importing a command's module adds it 
     frontier,
     keys,
     plan,
+    profile,
     recommend,
     report,
     server,
