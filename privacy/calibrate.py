@@ -129,6 +129,16 @@ def gaussian_loss_for(epsilon: float, *, delta: float) -> float:
     return exp(brentq(excess, -30, 8, xtol=1e-13))
 
 
+def gaussian_epsilon_of(mu: float, *, delta: float) -> float:
+    """The inverse of `gaussian_loss_for`: the exact epsilon of one Gaussian release, sensitivity over noise `mu`."""
+
+    def excess(epsilon: float) -> float:
+        return gaussian_delta(mu, epsilon=epsilon) - delta
+
+    most = mu**2 / 2 + 10 * mu + 10
+    return 0.0 if excess(0.0) <= 0 else float(brentq(excess, 0.0, most, xtol=1e-9))
+
+
 def gaussian_delta(mu: float, *, epsilon: float) -> float:
     """The exact delta of one Gaussian release with sensitivity over noise `mu`, at `epsilon`."""
     far = epsilon + norm.logcdf(-mu / 2 - epsilon / mu)

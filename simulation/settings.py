@@ -91,6 +91,10 @@ class RunSettings(Settings):
     threads: int = Field(default=1, ge=1)
     """Threads for tensor operations. More help on large catalogues, and hurt on a machine that is busy otherwise."""
 
+    trials: int = Field(default=0, ge=0)
+    """How many settings were tried on the validation items of the same people before these were chosen; the report says
+    what that would have cost, had each trial been charged."""
+
     account: str | None = None
     """Path of a ledger that several runs on the same people share: what each person spends adds up in it."""
 

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from penchant.privacy.calibrate import gaussian_epsilon_of
 from penchant.privacy.charges import Charges
 from penchant.privacy.events import PrivacyEvent
 from penchant.privacy.group import group_epsilon
 from penchant.privacy.population import epsilons
-from penchant.privacy.pricing import cross_checked
+from penchant.privacy.pricing import cross_checked, gaussian_loss
 from penchant.report._saved import SavedRun
 from penchant.types import Unit
 
@@ -19,7 +20,6 @@ _INTERACTIONS: Final = (1, 5, 20)
 _SIMULATION_ONLY: Final = (
     "accuracy, group figures and costs in this report: simulation only, not released in a deployment"
 )
-_TUNING: Final = "the choice of settings, if it was made by trying several on the same people"
 _DEVICE: Final = "what stays on a device: the history and the personal adapter"
 
 
@@ -61,7 +61,12 @@ def privacy(saved: SavedRun) -> dict[str, Any]:
         if priced.unit is Unit.EVENT
         else [],
         "covered": _covered(stated, released=saved.released is not None),
-        "not_covered": _not_covered(priced.unit, stated["noise_at"], released=saved.released is not None),
+        "not_covered": _not_covered(
+            priced.unit,
+            stated["noise_at"],
+            _tuning(saved.record["settings"].get("trials", 0), events, priced.delta),
+            released=saved.released is not None,
+        ),
     }
 
 
@@ -152,10 +157,22 @@ def _covered(stated: Mapping[str, Any], *, released: bool) -> list[str]:
     return covered
 
 
-def _not_covered(unit: Unit, noise_at: str, *, released: bool) -> list[str]:
+def _tuning(trials: int, events: Sequence[PrivacyEvent], delta: float) -> str:
+    """What choosing the settings tells about the same people, and would have cost as so many runs more."""
+    if trials == 0:
+        return "the choice of settings, if it was made by trying several on the same people"
+    loss = gaussian_loss(events)
+    price = "" if loss is None else f" {gaussian_epsilon_of(loss * (trials + 1) ** 0.5, delta=delta):.0f}"
+    return (
+        f"the choice of settings: {trials} were tried on the validation items of the same people before these; had each"
+        f" trial been charged as a run of its own, ε would be{price or ' far larger'}"
+    )
+
+
+def _not_covered(unit: Unit, noise_at: str, tuning: str, *, released: bool) -> list[str]:
     seen = "what the server itself sees: single clipped updates before noise; the server is trusted"
     single = "a person as a whole: the unit is one interaction, and several of one person cost more (see the table)"
     open_ends = [seen] if noise_at == "server" else []
     open_ends += [single] if unit is Unit.EVENT else []
     exact = f"all exact {_SIMULATION_ONLY}" if released else _SIMULATION_ONLY
-    return [*open_ends, _TUNING, exact, _DEVICE]
+    return [*open_ends, tuning, exact, _DEVICE]

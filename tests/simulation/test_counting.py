@@ -11,6 +11,7 @@ from penchant.cli import main
 from penchant.errors import CheckFailed, PenchantError
 from penchant.interest.counting import item_counts, pair_counts
 from penchant.privacy.accountants import PLDAccountant
+from penchant.privacy.calibrate import gaussian_epsilon_of, gaussian_loss_for
 from penchant.privacy.charges import Charges
 from penchant.privacy.checks import UNSIGNED_CHECKS
 from penchant.privacy.events import GaussianSum
@@ -151,6 +152,15 @@ def test_a_plan_of_counts_alone_says_what_the_run_then_spends(
     )
     assert said["counts"] == run.read_settings()["privacy"]["counts_noise_multipliers"]
     assert said["epsilon"] <= 5.0
+
+
+def test_tuning_on_the_same_people_is_priced_in_the_report(shop: Path, tmp_path: Path) -> None:
+    run = simulate(_settings("privacy.epsilon=5.0", "trials=8", data=str(shop)), tmp_path / "run")
+    assert main(["report", str(run.root), "--format", "json"]) == 0
+    told = " ".join(json.loads(run.report_json_path.read_text())["privacy"]["not_covered"])
+    nine_times = gaussian_epsilon_of(3 * gaussian_loss_for(5.0, delta=0.001), delta=0.001)
+    assert "8 were tried" in told
+    assert f"ε would be {nine_times:.0f}" in told
 
 
 def test_the_whole_budget_goes_to_counts_where_nothing_is_trained(shop: Path, tmp_path: Path) -> None:
