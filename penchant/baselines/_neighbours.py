@@ -1,6 +1,7 @@
 """Nearest neighbours: of people, of items by who had them, of items by what they are."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -9,6 +10,9 @@ from penchant.baselines._linear import LinearScorer
 from penchant.baselines._matrix import had, had_both, strongest
 from penchant.behaviours import Behaviours
 from penchant.types import F32, I64
+
+_LARGE: Final = 6000
+"""Items from which on similarities are kept without their zeros."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class ItemKnn:
         shrunk = np.outer(norms, norms) + self.shrink
         cosine = np.divide(both, shrunk, out=np.zeros_like(both), where=shrunk > 0)
         np.fill_diagonal(cosine, 0)
-        return LinearScorer(np.ascontiguousarray(strongest(cosine.T, self.neighbours).T), self.memory)
+        return LinearScorer(_kept(strongest(cosine.T, self.neighbours)), self.memory)
 
 
 @dataclass(frozen=True)
@@ -74,4 +78,11 @@ class ContentKnn:
         directions = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
         cosine = np.asarray(directions @ directions.T, np.float32)
         np.fill_diagonal(cosine, 0)
-        return LinearScorer(np.ascontiguousarray(strongest(cosine, self.neighbours).T), self.memory)
+        return LinearScorer(_kept(strongest(cosine, self.neighbours)), self.memory)
+
+
+def _kept(nearest: F32) -> F32 | csr_array:
+    """Transposed; without its zeros where a catalogue is so large that they would fill the memory."""
+    if len(nearest) > _LARGE:
+        return csr_array(nearest).T.tocsr()
+    return np.ascontiguousarray(nearest.T)

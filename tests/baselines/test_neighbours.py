@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from penchant.baselines import ContentKnn, Ease, ItemKnn, Popularity, RecentPopularity, UserKnn
+from penchant.baselines._linear import LinearScorer
 from penchant.baselines._matrix import had, strongest
 from penchant.behaviours import Behaviours
 from penchant.types import F32
@@ -87,6 +88,8 @@ def test_recency_ease_weighs_the_same_regression_by_age() -> None:
     train = _people([(0, 1), (1, 1)], [(0, 1), (2, 1)], [(1, 1), (2, 1), (3, 1)])
     asked = _people([(0, 1), (2, 2)])
     plain, recent = Ease(1.0).fit(train, BLIND), Ease(1.0, memory=1.0).fit(train, BLIND)
+    assert isinstance(plain, LinearScorer)
+    assert isinstance(recent, LinearScorer)
     np.testing.assert_array_equal(plain.weights, recent.weights)
     expected = plain.weights[2] + np.exp(-1) * plain.weights[0]
     np.testing.assert_allclose(recent.scores(asked, np.array([0]))[0], expected, rtol=1e-5)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from penchant.baselines import REFERENCES, Ease, Popularity, examine
+from penchant.baselines._linear import LinearScorer
 from penchant.behaviours import leave_one_out
 from penchant.datasets import Dataset
 from penchant.evaluation import Examination, Part
@@ -36,7 +37,9 @@ def test_popularity_counts_people_not_events(tiny: Dataset) -> None:
 def test_ease_solves_its_own_problem(tiny: Dataset) -> None:
     """Its weights are the minimum: no step away from them with a zero diagonal lowers the penalised error."""
     train, ridge = tiny.behaviours, 2.0
-    weights = Ease(ridge).fit(train, BLIND).weights
+    scorer = Ease(ridge).fit(train, BLIND)
+    assert isinstance(scorer, LinearScorer)
+    weights = scorer.weights
     had = np.array([[item in train.of(user).items for item in range(12)] for user in range(8)], float)
 
     def loss(b: np.ndarray) -> float:
@@ -53,6 +56,7 @@ def test_ease_solves_its_own_problem(tiny: Dataset) -> None:
 def test_a_person_never_met_is_scored_by_history(tiny: Dataset) -> None:
     train = tiny.behaviours
     scorer = Ease(1.0).fit(train, BLIND)
+    assert isinstance(scorer, LinearScorer)
     np.testing.assert_allclose(
         scorer.scores(train, np.array([0])).ravel(),
         scorer.weights[train.of(0).items].sum(axis=0),

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from penchant.baselines import (
     STRANGER_REFERENCES,
     DomainReferences,
+    Ease,
     Fits,
     ItemKnn,
     Popularity,
@@ -14,6 +16,9 @@ from penchant.baselines import (
     WeightedHybrid,
     new_item_references,
 )
+from penchant.baselines._ease import FoldedEase
+from penchant.baselines._linear import LinearScorer
+from penchant.baselines._matrix import had
 from penchant.behaviours import gather
 from penchant.cold import ColdStart
 from penchant.datasets import Dataset
@@ -107,3 +112,16 @@ def test_what_a_narrow_reference_knows_is_inside_the_domain(cold: ColdStart) -> 
     for name, same in (("ease", True), ("item_knn", True), ("cross_domain_ease", False)):
         whole, part = (found[name].scores(known, people) for known in (strangers.known, less))
         assert np.array_equal(whole, part) == same
+
+
+def test_large_catalogues_get_the_same_scores_without_all_pairs(cold: ColdStart) -> None:
+    people = np.arange(20)
+    for memory in (None, 5.0):
+        expected = Ease(50.0, memory).fit(cold.warm, BLIND).scores(cold.people, people)
+        folded = FoldedEase.of(had(cold.warm, N_ITEMS), 50.0, memory).scores(cold.people, people)
+        np.testing.assert_allclose(folded, expected, atol=2e-4)
+    dense = ItemKnn().fit(cold.warm, BLIND)
+    sparse = LinearScorer(csr_array(dense.weights), dense.memory)
+    np.testing.assert_allclose(
+        sparse.scores(cold.people, people), dense.scores(cold.people, people), rtol=1e-4, atol=1e-6
+    )
