@@ -1,6 +1,6 @@
 """Lists for people: of a simulation, or new to it. What a device would show."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +21,7 @@ _REASONED: Final = 10
 class Recommended:
     """One line of a list. place: from 1.  score: higher is better; comparable within one list alone.
 
-    because: the title of the event without which the item would stand lowest; None where no event lifts it.
+    because: the title of the event that lifts the item most; None where it would be listed for anybody.
     """
 
     place: int
@@ -59,13 +59,32 @@ def recommend_to_newcomers(
 
 
 def _with_reasons(serving: Serving, world: World, history: I32, k: int) -> list[Recommended]:
-    """Score the whole history, and the history without each of its latest events: what falls most was lifted by it."""
+    """Score the history, no history, and the history without each of its latest events.
+
+    An item that would be listed for somebody of whom nothing is known has no reason; any other is there because of the
+    event without which it falls furthest.
+    """
     left_out = range(max(0, len(history) - _REASONED), len(history))
-    scores = serving.scores([history, *(np.delete(history, event) for event in left_out)])
-    lifted = _standing(scores[0]) - np.array([_standing(row) for row in scores[1:]]).reshape(
-        -1, scores.shape[1]
-    )
-    return _listed(world, scores[0], history, k, history[list(left_out)], lifted)
+    scores = serving.scores([history, history[:0], *(np.delete(history, event) for event in left_out)])
+    listed = _listed(world, scores[0], history, k)
+    anybody = {one.item_id for one in _listed(world, scores[1], history, k)}
+    if len(history) == 0:
+        return listed
+    fall = _standing(scores[0]) - np.stack([_standing(row) for row in scores[2:]])
+    catalogue = world.dataset.catalogue
+    return [
+        one
+        if one.item_id in anybody
+        else replace(one, because=_lifting(fall[:, catalogue.index[one.item_id]], history, world))
+        for one in listed
+    ]
+
+
+def _lifting(fall: F32, history: I32, world: World) -> str | None:
+    """The title of the event without which an item falls furthest. fall: float32[n_events], of the latest events."""
+    event = int(fall.argmax())
+    latest = history[len(history) - len(fall) :]
+    return world.dataset.catalogue.titles[latest[event]] if fall[event] > 0 else None
 
 
 def _standing(scores: F32) -> F32:
@@ -73,24 +92,14 @@ def _standing(scores: F32) -> F32:
     return np.asarray((scores - scores.mean()) / max(float(scores.std()), 1e-12), np.float32)
 
 
-def _listed(
-    world: World, scores: F32, history: I32, k: int, events: I32 | None = None, lifted: F32 | None = None
-) -> list[Recommended]:
-    """lifted: float32[n_events, n_items], how much each of the events does for each item."""
-    catalogue, reasons = world.dataset.catalogue, {}
+def _listed(world: World, scores: F32, history: I32, k: int) -> list[Recommended]:
+    catalogue = world.dataset.catalogue
     seen = np.union1d(history, world.closed)
-    chosen = [int(i) for i in top_items(scores[None], min(k, len(catalogue)), seen=[seen])[0] if i >= 0]
-    if events is not None and lifted is not None and len(events):
-        best = lifted.argmax(axis=0)
-        reasons = {i: catalogue.titles[events[best[i]]] for i in chosen if lifted[best[i], i] > 0}
+    chosen = top_items(scores[None], min(k, len(catalogue)), seen=[seen])[0]
     return [
         Recommended(
-            place,
-            catalogue.item_ids[i],
-            catalogue.titles[i],
-            catalogue.categories[i],
-            float(scores[i]),
-            reasons.get(i),
+            place, catalogue.item_ids[i], catalogue.titles[i], catalogue.categories[i], float(scores[i])
         )
         for place, i in enumerate(chosen, start=1)
+        if i >= 0
     ]
