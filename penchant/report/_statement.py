@@ -30,6 +30,10 @@ _CAP: Final = {
     Unit.USER: "everything a person did is one update a round, scaled to the clip bound",
     Unit.EVENT: "each interaction lies in one chunk, and each chunk's gradient is scaled to the clip bound",
 }
+_CAP_OF_COUNTS: Final = {
+    Unit.USER: "to each count, a person adds a vector of length 1, however long the history",
+    Unit.EVENT: "to each count, an interaction adds no more than a length that the settings alone decide",
+}
 _CRYPTOGRAPHIC: Final = (
     "AES-256 in counter mode under a key from the operating system, Box-Muller, rounded to one grid with the sum;"
     " timing is not constant"
@@ -63,8 +67,13 @@ def statement(
     return {
         "plain": _plain(protected, unit),
         "scope": controller.model_dump(exclude={"delta_reason", "erasure_requests"}),
-        "contribution_cap": _CAP[unit],
-        "trust": trust(NoiseAt(record["privacy"]["noise_at"]), released=released is not None),
+        "contribution_cap": _cap(protected, record, unit),
+        "trust": trust(
+            NoiseAt(record["privacy"]["noise_at"]),
+            released=released is not None,
+            counted=bool(protected["mechanism"]["counts"]),
+            rounds=record["privacy"]["rounds"],
+        ),
         "noise_source": _SEEDED if protected["reproducible_noise"] else _CRYPTOGRAPHIC,
         "sampling": _sampling(protected, record),
         "delta_reason": controller.delta_reason or _delta_reason(protected["delta"], people),
@@ -83,6 +92,17 @@ def statement(
     }
 
 
+def _cap(protected: Mapping[str, Any], record: Mapping[str, Any], unit: Unit) -> str:
+    """What one protected unit can add to each release, at most."""
+    mechanism, caps = protected["mechanism"], []
+    if record["privacy"]["rounds"]:
+        later = "" if mechanism["clip_quantile"] is None else " at first; it then follows the updates"
+        caps.append(f"{_CAP[unit]} ({mechanism['clip_bound']:g}{later})")
+    if mechanism["counts"]:
+        caps.append(_CAP_OF_COUNTS[unit])
+    return "; ".join(caps)
+
+
 def measured(test: Mapping[str, Any], fairness: Mapping[str, Any]) -> dict[str, Any]:
     """Accuracy, and gaps between groups, as a simulation knows them exactly. No deployment releases these."""
     return {
@@ -96,10 +116,14 @@ def measured(test: Mapping[str, Any], fairness: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def trust(noise_at: NoiseAt, *, released: bool) -> list[dict[str, str]]:
-    """Who sees raw data, updates, aggregates, the model and metrics."""
+def trust(
+    noise_at: NoiseAt, *, released: bool, counted: bool = False, rounds: int = 1
+) -> list[dict[str, str]]:
+    """Who sees raw data, updates, aggregates, the model and metrics. counted: whether items and pairs were."""
+    heads = "the shared head after every round, and so the noised mean update of each"
+    counts = "the noised counts of items and of pairs, or what is computed from them"
     server = (
-        "each person's clipped update before the noise, their sum, and who takes part: it is trusted with these"
+        "each person's bounded contribution before the noise, their sum, and who takes part: it is trusted with these"
         if noise_at is NoiseAt.SERVER
         else "each person's update with that person's own noise, the sum of these, and who takes part"
     )
@@ -117,7 +141,7 @@ def trust(noise_at: NoiseAt, *, released: bool) -> list[dict[str, str]]:
         {"who": "the server", "sees": server},
         {
             "who": "other clients, and whoever gets the model",
-            "sees": "the shared head after every round, and so the noised mean update of each",
+            "sees": "; ".join([*([counts] if counted else []), *([heads] if rounds else [])]),
         },
         {
             "who": "whoever watches the network",

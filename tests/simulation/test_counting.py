@@ -141,6 +141,14 @@ def test_a_report_says_what_the_budget_went_to(shop: Path, tmp_path: Path) -> No
     assert "noise multiplier" in run.report_html_path.read_text()
 
 
+def test_a_statement_of_counts_alone_speaks_of_no_updates(shop: Path, tmp_path: Path) -> None:
+    run = simulate(_settings("privacy.epsilon=5.0", data=str(shop)), tmp_path / "run")
+    assert main(["report", str(run.root), "--format", "json"]) == 0
+    said = json.loads(run.report_json_path.read_text())["statement"]
+    assert said["contribution_cap"].startswith("to each count, a person adds a vector of length 1")
+    assert "head" not in " ".join(row["sees"] for row in said["trust"])
+
+
 def test_a_plan_of_counts_alone_says_what_the_run_then_spends(
     shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
