@@ -5,17 +5,31 @@ import json
 import platform
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import works
 from benchmarks.arithmetic import megaflops_per_client
 from benchmarks.compare import Row, compare
-from benchmarks.environments import BLAZEFL, FEDJAX, FLOWER, LOOP, OPACUS, PFL, Unavailable, python_of
+from benchmarks.demand import demand
+from benchmarks.environments import (
+    BLAZEFL,
+    FEDJAX,
+    FLOWER,
+    LOOP,
+    OPACUS,
+    OURS,
+    PFL,
+    Peer,
+    Unavailable,
+    python_of,
+)
 from benchmarks.growth import growth
-from benchmarks.limits import measured
+from benchmarks.limits import Bound, measured
 from benchmarks.plot import drawn
 from benchmarks.tables import shown
+from benchmarks.work import Work
 
 _HERE = Path(__file__).parent
 _PLAIN = (LOOP, FEDJAX, PFL, FLOWER)
@@ -42,30 +56,44 @@ def main() -> int:
         head, films = works.head(told.people), works.movielens(told.film_people)
         limits = {**measured(), **{f"{n} megaflops": megaflops_per_client(w) for n, w in _named(head, films)}}
         rows: list[Row] = []
+        bounds: list[Bound] = []
         for title, work in _named(head, films):
-            rows += compare(title, work, peers, folder=folder, repeats=told.repeats)
+            for name, path, rivals in _paths(title, work, peers, by_opacus):
+                compared = compare(
+                    name, path, rivals, folder=folder, repeats=told.repeats, noisy=path is not work
+                )
+                rows += compared
+                ours = next(row.ms_per_client for row in compared if row.peer == OURS.name)
+                if ours is not None:
+                    bounds.append(Bound.of(name, ours, demand(path), limits))
             rows.append(_missing(title))
-            user = works.private(work, "user", "server")
-            rows += compare(f"{title}, user", user, [], folder=folder, repeats=told.repeats, noisy=True)
-            event = works.private(work, "event", "client")
-            rows += compare(
-                f"{title}, event", event, by_opacus, folder=folder, repeats=told.repeats, noisy=True
-            )
         curve = [] if told.no_growth else growth(head, folder)
     record = {
         "machine": _machine(),
         "limits": limits,
         "rows": [row.record() for row in rows],
+        "bounds": [bound.record() for bound in bounds],
         "growth": curve,
     }
     told.out.write_text(json.dumps(record, indent=2) + "\n")
     told.out.with_suffix(".svg").write_text(drawn(rows, curve))
-    print(shown(rows, curve, limits))
+    print(shown(rows, curve, limits, bounds))
     return int(any("DIFFER" in row.note for row in rows))
 
 
-def _named(head: Any, films: Any) -> list[tuple[str, Any]]:
+def _named(head: Work, films: Work) -> list[tuple[str, Work]]:
     return [("head", head), ("MovieLens-1M", films)]
+
+
+def _paths(
+    title: str, work: Work, peers: Sequence[Peer], by_opacus: Sequence[Peer]
+) -> list[tuple[str, Work, Sequence[Peer]]]:
+    """A work in each privacy setting, and who can do the same."""
+    return [
+        (title, work, peers),
+        (f"{title}, user", works.private(work, "user", "server"), []),
+        (f"{title}, event", works.private(work, "event", "client"), by_opacus),
+    ]
 
 
 def _missing(title: str) -> Row:

@@ -19,7 +19,7 @@ from penchant.simulation.projection import ProjectedCatalogue, Tensors
 from penchant.simulation.stacked_adapters import train_stacked_adapters
 from penchant.types import F32, F64, I32, NO_ITEM, Unit
 
-_NUMBERS_AT_ONCE = 1 << 19
+_NUMBERS_AT_ONCE = 1 << 20
 """Numbers in a stack's largest tensors: they fit the processor's cache and are still worth a call."""
 
 _NORM_FLOOR = 1e-6

@@ -1,17 +1,15 @@
 """Penchant's cohort engine, driven as `penchant simulate` drives it: strategy, messages and Grid included."""
 
 import argparse
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import torch
 
 from benchmarks.conversation import Conversation
+from benchmarks.federation import federation_of
 from penchant.privacy.noise import CryptographicNoise, NoiseSource
 from penchant.simulation.federation import Federation
-from penchant.simulation.settings import validated
-from penchant.simulation.world import World
 from penchant.strategies import HeadState
 
 
@@ -37,24 +35,10 @@ class NoJournal:
 options = argparse.ArgumentParser()
 options.add_argument("work")
 options.add_argument("--repeat", type=int, default=1, help="times that the work's people are repeated")
-options.add_argument("--set", action="append", default=[], help="a setting, group.name=JSON")
 told = options.parse_args()
 talk = Conversation()
 work = talk.work
 torch.set_num_threads(1)
-histories = tuple(work.histories) * told.repeat
-settings = validated(
-    {
-        **work.settings,
-        "data": "benchmark",
-        "federation": {"rounds": len(work.negatives), "sampling": "all"},
-        "optimizer": {"name": "fedavg", "learning_rate": 1.0, "momentum": 0.0, "schedule": "constant"},
-    },
-    source="benchmark",
-)
-world = SimpleNamespace(
-    items=SimpleNamespace(vectors=work.vectors), histories=histories, n_people=len(histories), offered=None
-)
 noisy = True
 
 
@@ -66,7 +50,7 @@ class Measured(Federation):
         return CryptographicNoise() if noisy else Silence()
 
 
-federation = Measured.of(settings, cast(World, world))
+federation = federation_of(work, Measured, repeat=told.repeat)
 grid, roster = federation._grid()
 for request in talk.requests():
     noisy = request.noisy
