@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,16 @@ def small_world(movielens_100k: Dataset) -> Small:
         return World(dataset, vectors, split, histories)
 
     return world
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 people, 10 items, 6 events each: too small to learn from, and quick."""
+    folder = tmp_path_factory.mktemp("shop")
+    lines = [f"u{u},i{(u + 3 * day) % 10},{1_000_000 + day}" for u in range(60) for day in range(6)]
+    (folder / "interactions.csv").write_text("\n".join(["user_id,item_id,timestamp", *lines]) + "\n")
+    (folder / "items.csv").write_text("item_id,title\n" + "".join(f"i{i},Film {i}\n" for i in range(10)))
+    return folder
 
 
 def settings_of(*assignments: str) -> RunSettings:

@@ -39,15 +39,6 @@ COUNTING = (
 )
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shop")
-    lines = [f"u{u},i{(u + 3 * day) % 10},{1_000_000 + day}" for u in range(60) for day in range(6)]
-    (folder / "interactions.csv").write_text("\n".join(["user_id,item_id,timestamp", *lines]) + "\n")
-    (folder / "items.csv").write_text("item_id,title\n" + "".join(f"i{i},Film {i}\n" for i in range(10)))
-    return folder
-
-
 def _settings(*assignments: str, data: str = "movielens-100k") -> RunSettings:
     return load_settings(None, {"data": data}, (*COUNTING, *assignments))
 

@@ -19,15 +19,6 @@ from penchant.simulation.settings import RunSettings, load_settings
 from penchant.types import Unit
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shop")
-    lines = [f"u{u},i{(u + 3 * day) % 10},{1_000_000 + day}" for u in range(60) for day in range(6)]
-    (folder / "interactions.csv").write_text("\n".join(["user_id,item_id,timestamp", *lines]) + "\n")
-    (folder / "items.csv").write_text("item_id,title\n" + "".join(f"i{i},Film {i}\n" for i in range(10)))
-    return folder
-
-
 def _settings(shop: Path, *assignments: str) -> RunSettings:
     small = ("model.width=4", "encoder.whiten_rank=8", "privacy.delta=0.001", "privacy.epsilon=20.0")
     terms = ("federation.rounds=2", "privacy.metrics_share=0.5", "training.final_adapter_steps=0")
