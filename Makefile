@@ -30,7 +30,7 @@ bench: .venv/user .venv/movielens-1m ## Measure Penchant beside its peers, each 
 	@touch $@
 
 test: .venv/developer ## Run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 lint: .venv/developer ## Check style and formatting
 	$(BIN)/ruff check

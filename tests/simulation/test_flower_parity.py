@@ -12,6 +12,9 @@ from tests.simulation.flower_world import NoJournal, federation_of_eight
 
 pytest.importorskip("ray", reason="stock Flower simulation needs the extra `ray`")
 
+pytestmark = pytest.mark.xdist_group("ray")
+"""Two Ray clusters at once starve each other on two cores."""
+
 # In a process of its own: Ray starts servers and threads that a test process should not inherit.
 STOCK = """
 import sys

@@ -10,6 +10,9 @@ import pytest
 
 pytest.importorskip("ray", reason="the engine ray needs the extra `ray`")
 
+pytestmark = pytest.mark.xdist_group("ray")
+"""Two Ray clusters at once starve each other on two cores."""
+
 # In a process of its own: Ray starts servers and threads that a test process should not inherit.
 RUN = """
 import json, os, signal, sys, threading, time
