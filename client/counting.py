@@ -14,17 +14,21 @@ from penchant.types import F32, I32
 HistoryOf = Callable[[Context], I32]
 
 
-def contribution(terms: CountingTerms, what: What, history: I32, told: F32) -> Contribution:
-    """history: int32[n_events], in order of time.  told: float32[n_items], the released item counts."""
+def contributions(terms: CountingTerms, what: What, told: F32) -> Callable[[I32], Contribution]:
+    """What a history adds: int32[n_events], in order of time -> its contribution.
+
+    told: float32[n_items], the released item counts.
+    """
     unit = terms.guarantee(what).unit
     if what is What.ITEMS:
-        return item_counts(history, unit)
-    return pair_counts(history, terms.chosen(told), terms.settings, unit)
+        return lambda history: item_counts(history, unit)
+    chosen = terms.chosen(told)
+    return lambda history: pair_counts(history, chosen, terms.settings, unit)
 
 
 def count(terms: CountingTerms, what: What, history: I32, request: TrainRequest) -> F32:
     """What one client sends: float32[size]."""
-    own = contribution(terms, what, history, request.head)
+    own = contributions(terms, what, request.head)(history)
     values = np.zeros(terms.layout(what).size, np.float32)
     values[own.cells] = own.weights
     return values

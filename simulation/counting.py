@@ -7,7 +7,7 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid
 
-from penchant.interest.counting import Contribution, item_counts, pair_counts
+from penchant.client.counting import contributions
 from penchant.server.app import server_app
 from penchant.strategies.counting import CountingStrategy, CountingTerms, What
 from penchant.strategies.wire import SummedUpdate, TrainRequest, read_request, update_content
@@ -33,13 +33,7 @@ def cohort_counts(app: ClientApp, terms: CountingTerms, histories: Sequence[I32]
 def summed(terms: CountingTerms, what: What, histories: Sequence[I32], request: TrainRequest) -> F64:
     """The sum of what these people would send: float64[size]."""
     total = np.zeros(terms.layout(what).size)
-    unit, chosen = terms.guarantee(what).unit, terms.chosen(request.head)
-
-    def of(history: I32) -> Contribution:
-        if what is What.ITEMS:
-            return item_counts(history, unit)
-        return pair_counts(history, chosen, terms.settings, unit)
-
+    of = contributions(terms, what, request.head)
     for history in histories:
         own = of(history)
         total[own.cells] += own.weights

@@ -5,7 +5,7 @@ from typing import Final
 
 from penchant.config import CompanySettings, FederationSettings, PrivacySettings
 from penchant.errors import BadInput
-from penchant.interest.counting import item_bound, pair_bound
+from penchant.interest.counting import ITEM_BOUND, pair_bound
 from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.adaptive_clip import QuantileClip, shared_out
 from penchant.privacy.banded import best_band
@@ -61,7 +61,7 @@ def counting_terms(
     if not _counts_anything(privacy, company):
         return None
     unit = privacy.unit
-    bounds = item_bound(unit), pair_bound(company, unit)
+    bounds = ITEM_BOUND, pair_bound(company, unit)
     releases = count_releases(privacy, federation, company)
     noise = [event.noise_multiplier for event in releases] or [0.0, 0.0]
     items, pairs = (Guarantee(unit, NoiseAt.SERVER, b, z) for b, z in zip(bounds, noise, strict=True))

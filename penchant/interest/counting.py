@@ -9,12 +9,15 @@ Positions are those of the whole history, so that a blanked event moves nothing 
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
 from penchant.config import CompanySettings
 from penchant.types import F32, F64, I32, I64, Unit
+
+ITEM_BOUND: Final = 1.0
+"""The L2 norm by which one protected unit, person or event, moves the item counts, at most."""
 
 
 class Contribution(NamedTuple):
@@ -108,12 +111,6 @@ def pair_counts(history: I32, chosen: Chosen, settings: CompanySettings, unit: U
     distinct, which = np.unique(every, return_inverse=True)
     summed = np.bincount(which, weight)
     return Contribution(distinct, (summed / np.linalg.norm(summed)).astype(np.float32))
-
-
-def item_bound(unit: Unit) -> float:
-    """The L2 norm by which one protected unit moves the item counts, at most."""
-    del unit
-    return 1.0
 
 
 def pair_bound(settings: CompanySettings, unit: Unit) -> float:
