@@ -13,6 +13,7 @@ from typing import Any, Final
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")
 _PATIENCE: Final = 60.0
+_AT_WORK: Final = ".htmx-request, .htmx-swapping, .htmx-settling"
 _KEYS: Final = {
     "Tab": {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9},
     "Enter": {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"},
@@ -59,9 +60,12 @@ class Page:
         return told["result"].get("value")
 
     def until(self, condition: str) -> None:
-        """Wait until a condition (JavaScript) holds."""
+        """Wait until a condition (JavaScript) holds, and what htmx changed is wired.
+
+        A form that was swapped in a moment ago is still a plain one, and would load the page anew.
+        """
         end = time.monotonic() + _PATIENCE
-        while not self.value(f"Boolean({condition})"):
+        while not self.value(f"Boolean({condition}) && !document.querySelector({json.dumps(_AT_WORK)})"):
             assert time.monotonic() < end, f"waited in vain until {condition}: {self.text()}"
             time.sleep(0.05)
 

@@ -17,7 +17,7 @@ from tests.client.running_agent import Running, event
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
-SAID = "document.querySelector('#said').innerText"
+SAID = "(document.querySelector('#said')?.innerText ?? '')"
 
 
 @pytest.fixture
