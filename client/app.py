@@ -19,6 +19,7 @@ from penchant.interest import InterestModel, Kept, TensorLayout, round_negatives
 from penchant.privacy.clip import ClippedSum, clip
 from penchant.privacy.mechanism import release
 from penchant.privacy.noise import NoiseSource
+from penchant.strategies.counting import CountingTerms
 from penchant.strategies.guarantee import Guarantee
 from penchant.strategies.wire import SummedUpdate, TrainRequest, read_request, update_content
 from penchant.types import F32, I32, Unit
@@ -47,6 +48,7 @@ class ClientPlan:
 
     model: this process' instance, overwritten with each received head.  epsilon_limit: a client's own, for life.
     offered: int64[n], the items that there are while training; None: the whole catalogue.
+    counting: what is counted before the rounds; None: nothing, or not by this app.
     """
 
     model: InterestModel
@@ -56,6 +58,7 @@ class ClientPlan:
     delta: float
     seed: int
     offered: torch.Tensor | None = None
+    counting: CountingTerms | None = None
 
     def negatives(self, round_: int) -> torch.Tensor:
         """A round's wrong answers, alike for every client: int64[c]."""

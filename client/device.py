@@ -1,6 +1,7 @@
 """One person's store as training sees it."""
 
 from contextlib import AbstractContextManager
+from typing import Any
 
 from penchant.client.account import FILE as ACCOUNT
 from penchant.client.account import claim_account
@@ -29,8 +30,8 @@ class StoredDevice:
     def consents(self) -> bool:
         return self._store.consents()
 
-    def sends(self, round_: int) -> None:
-        self._store.note("sent an update", federation=self._federation, round=round_)
+    def sends(self, what: str, **detail: Any) -> None:
+        self._store.note(what, federation=self._federation, **detail)
 
     def load(self) -> PersonalState:
         return self._personal.load()

@@ -10,9 +10,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from penchant.errors import BadInput
+from penchant.interest.company import Company
 from penchant.interest.parameters import TensorLayout
 from penchant.rundir import write_atomically
+from penchant.strategies.counting import CountingTerms
+from penchant.strategies.hand_out import admitted
 from penchant.strategies.invitation import Invitation, read_invitation
+from penchant.strategies.wire import Refused
 from penchant.types import F32
 
 _OWNER_ONLY: Final = 0o600
@@ -66,6 +70,11 @@ class Enrolment:
     def head_path(self) -> Path:
         return self.home / "head.safetensors"
 
+    @property
+    def company_path(self) -> Path:
+        """What was counted, as the server concluded from it; alike on every device."""
+        return self.home / "company.safetensors"
+
     def invitation(self) -> Invitation:
         return read_invitation(self.invitation_path)
 
@@ -95,6 +104,21 @@ class Enrolment:
     def keep_head(self, layout: TensorLayout, head: Head) -> None:
         told = {"round": str(head.round), "final": str(head.final)}
         write_atomically(self.head_path, save(layout.unflatten(head.values), metadata=told))
+
+    def keep_company(self, content: bytes) -> None:
+        """content: a file that was admitted."""
+        write_atomically(self.company_path, content)
+
+    def company(self, terms: CountingTerms) -> Company | None:
+        """None before it came. Raises: BadInput for a damaged file."""
+        if not self.company_path.is_file():
+            return None
+        try:
+            return admitted(self.company_path.read_bytes(), terms)
+        except Refused as error:
+            raise BadInput(
+                f"{self.company_path}: {error}; delete it, the next `penchant server up` brings it again"
+            ) from error
 
     def head_told(self) -> dict[str, str] | None:
         """What the head received last says of itself: its round, and whether it is final."""

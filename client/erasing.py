@@ -25,12 +25,12 @@ def erase(store: DeviceStore) -> list[str]:
 
 
 def cannot_be_undone(releases: int) -> list[str]:
-    """releases: updates that have left this device."""
+    """releases: updates and counts that have left this device."""
     sent = (
-        f"{releases} updates left this device. They are part of heads that others have, and cannot be taken back; "
+        f"{releases} updates or counts left this device. They are part of what others have, and cannot be taken back; "
         "what they can tell about you is bounded by the epsilon that was spent."
         if releases
-        else "No update is on this device's account."
+        else "No update and no count is on this device's account."
     )
     return [
         sent,

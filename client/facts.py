@@ -17,7 +17,11 @@ PROTECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Federation:
-    """The terms that were accepted. epsilon_limit: the most that it may spend of this device; None sets no limit."""
+    """The terms that were accepted.
+
+    epsilon_limit: the most that it may spend of this device; None sets no limit.  counts: whether it counts, beside
+    training, which items people have.
+    """
 
     name: str
     address: str
@@ -25,6 +29,7 @@ class Federation:
     noise_at: str
     epsilon_limit: float | None
     delta: float
+    counts: bool
 
     @property
     def protects(self) -> str:
@@ -32,11 +37,11 @@ class Federation:
 
     @property
     def trusted(self) -> str:
-        return (
-            "nobody: the noise is added here"
-            if self.noise_at == "client"
-            else "the server, which adds the noise"
-        )
+        if self.counts:
+            return "the server, which adds the noise: it is sent which items you have, once, to count them"
+        if self.noise_at == "client":
+            return "nobody: the noise is added here"
+        return "the server, which adds the noise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ def read_federation(store: DeviceStore) -> Federation | None:
         return None
     terms = read_json(path)
     try:
-        return Federation(**{name: terms[name] for name in Federation.__slots__})
+        named = {name: terms[name] for name in Federation.__slots__ if name != "counts"}
+        return Federation(**named, counts=bool(terms.get("counting")))
     except KeyError as error:
         raise BadInput(f"{path}: no terms of this version ({error} is missing); enroll again") from error

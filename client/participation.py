@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from functools import partial
+from typing import Any, Final, Protocol
 
 import torch
 from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
@@ -12,11 +13,15 @@ from flwr.clientapp import ClientApp
 from penchant.client.adapter_training import train_adapter
 from penchant.client.app import BUDGET_SPENT, ClientPlan, Person, answer
 from penchant.client.budget import admit_charge
+from penchant.client.counting import count
 from penchant.client.enrolment import Enrolment, Head
 from penchant.client.store import ClientStore, Erased, PersonalState, charged
 from penchant.errors import BudgetExceeded, PenchantError
 from penchant.interest import InterestModel, round_negatives
 from penchant.privacy.noise import CryptographicNoise
+from penchant.strategies.counting import CountingTerms, What
+from penchant.strategies.guarantee import Guarantee
+from penchant.strategies.hand_out import read_company
 from penchant.strategies.invitation import Invitation
 from penchant.strategies.wire import SummedUpdate, TrainRequest, read_request, update_content
 from penchant.types import I32
@@ -43,8 +48,8 @@ class Device(ClientStore, Protocol):
         """What is written to the device's folder in the block, an erasure finds. Raises: Erased after one."""
         ...
 
-    def sends(self, round_: int) -> None:
-        """Note for the person, durably, that an update is about to leave."""
+    def sends(self, what: str, **detail: Any) -> None:
+        """Note for the person, durably, what is about to leave."""
         ...
 
 
@@ -59,6 +64,7 @@ def plan_of(invitation: Invitation, *, epsilon_limit: float | None) -> ClientPla
         min(limits, default=None),
         terms.delta,
         terms.seed,
+        counting=terms.counting,
     )
 
 
@@ -81,17 +87,22 @@ class Participant:
 
     def app(self) -> ClientApp:
         app = ClientApp()
-        app.train()(self._answered(self._train))
-        app.query()(self._answered(self._take_final_head))
+        heads, counting = self._plan.shared, self._plan.counting
+        app.train()(self._answered(lambda asked: self._train(read_request(heads, asked))))
+        app.query()(self._answered(lambda asked: self._take_final_head(read_request(heads, asked))))
+        if counting is not None:
+            app.query("company")(self._answered(partial(self._take_company, counting)))
+            for what in What:
+                app.train(what.value)(self._answered(partial(self._count, counting, what)))
         return app
 
-    def _answered(self, act: Callable[[TrainRequest], RecordDict]) -> Callable[[Message, Context], Message]:
+    def _answered(self, act: Callable[[Message], RecordDict]) -> Callable[[Message, Context], Message]:
         """Whatever happens there is a reply, and an error in it tells nothing about the person."""
 
         def handle(message: Message, context: Context) -> Message:
             del context
             try:
-                return Message(act(read_request(self._plan.shared, message)), reply_to=message)
+                return Message(act(message), reply_to=message)
             except (_NoConsent, Erased):
                 return Message(Error(NO_CONSENT, "does not take part"), reply_to=message)
             except BudgetExceeded:
@@ -106,23 +117,46 @@ class Participant:
         self._check_consent()
         self._keep(request, final=False)
         history = self._device.history()
-        self._charge_for_the_server(request, history)
+        if self._plan.guarantee.server_noise:
+            asked = b"" if self._differs else _digest("update", request, history)
+            self._charge_for_the_server(self._plan.guarantee, asked)
         person = Person(history, self._device, lambda round_: CryptographicNoise())
         update = answer(self._plan, person, request)
         self._check_consent()
-        self._device.sends(request.round)
+        self._device.sends("sent an update", round=request.round)
         self._told("sent an update", request.round)
         return update_content(self._plan.shared, SummedUpdate(request.round, update))
 
-    def _charge_for_the_server(self, request: TrainRequest, history: I32) -> None:
+    def _count(self, terms: CountingTerms, what: What, message: Message) -> RecordDict:
+        """Say what the person adds to a count; it was bounded here, and the server adds the noise."""
+        request, guarantee = read_request(terms.told, message), terms.guarantee(what)
+        self._check_consent()
+        history = self._device.history()
+        if guarantee.server_noise:
+            self._charge_for_the_server(guarantee, _digest(what, request, history))
+        counts = count(terms, what, history, request)
+        self._check_consent()
+        self._device.sends(f"sent what was counted: {what}")
+        self._told(f"sent what was counted: {what}", 0)
+        return update_content(terms.layout(what), SummedUpdate(request.round, counts))
+
+    def _take_company(self, terms: CountingTerms, message: Message) -> RecordDict:
+        """Keep what everybody's counts let conclude: lists are made from it at once."""
+        content = read_company(message, terms)
+        with self._device.unerased():
+            self._enrolment.keep_company(content)
+        self._told("took the company that was counted", 0)
+        return RecordDict({"config": ConfigRecord({})})
+
+    def _charge_for_the_server(self, guarantee: Guarantee, asked: bytes) -> None:
         """Where the server adds the noise, the device still accounts for what it gives. Never refunded.
 
         A server that crashed asks again for the same round, with the same head: the same history gives the same update,
         which tells nothing new and costs nothing. Anything else is a release of its own.
+        asked: names what is given; empty where the same question would be answered with something else.
         Raises: BudgetExceeded, and nothing was trained.
         """
-        guarantee, asked = self._plan.guarantee, _digest(request, history)
-        if not guarantee.server_noise or (asked == self._charged and self._repeats):
+        if asked and asked == self._charged:
             return
         state = self._device.load()
         admit_charge(state.charges, guarantee, epsilon_limit=self._plan.epsilon_limit, delta=self._plan.delta)
@@ -130,10 +164,10 @@ class Participant:
         self._charged = asked
 
     @property
-    def _repeats(self) -> bool:
-        """Whether training twice on the same gives the same."""
+    def _differs(self) -> bool:
+        """Whether training twice on the same gives something else each time."""
         training = self._plan.training
-        return training.event_dropout == training.state_dropout == 0
+        return training.event_dropout > 0 or training.state_dropout > 0
 
     def _take_final_head(self, request: TrainRequest) -> RecordDict:
         """Keep the last head and train the own adapter on it. Nothing that was learned leaves."""
@@ -173,8 +207,8 @@ class Participant:
             raise _NoConsent
 
 
-def _digest(request: TrainRequest, history: I32) -> bytes:
-    asked = hashlib.sha256(f"{request.round}".encode())
+def _digest(what: str, request: TrainRequest, history: I32) -> bytes:
+    asked = hashlib.sha256(f"{what} {request.round}".encode())
     asked.update(request.head.tobytes())
     asked.update(history.tobytes())
     return asked.digest()

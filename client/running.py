@@ -14,7 +14,7 @@ from penchant.client.participation import Device, Participant
 from penchant.client.probe import CONNECTION
 from penchant.client.store import Erased
 from penchant.client.supernode import SuperNode
-from penchant.client.worker import Worker
+from penchant.client.worker import Lost, Worker
 from penchant.rundir import write_json
 
 _LOOK_SECONDS: Final = 5.0
@@ -97,7 +97,10 @@ class Taker:
             self._worker = Worker(self._node.port, self._node.secret, self._app)
         try:
             self._worker.work()
-        except httpx.HTTPError:  # a SuperNode that lost track of a message waits for ever: start another
+        except (
+            httpx.HTTPError,
+            Lost,
+        ):  # a SuperNode that lost track of a message waits for ever: start another
             self._leave()
 
     def _leave(self) -> None:

@@ -4,10 +4,17 @@ import time
 from typing import Final
 
 import httpx
-from flwr.app import Error, Message
+from flwr.app import Context, Error, Message
 from flwr.clientapp import ClientApp
-from flwr.proto.runtime_pb2 import AcquireTaskRequest
+from flwr.common.serde import context_from_proto
+from flwr.proto.node_pb2 import Node
+from flwr.proto.runtime_pb2 import AcquireTaskRequest, PullAppMessagesRequest, PullTaskInputRequest
 from flwr.supercore.heartbeat import HeartbeatSender, make_task_heartbeat_fn_http
+from flwr.supercore.inflatable.inflatable_protobuf_utils import (
+    make_confirm_message_received_fn_protobuf,
+    make_pull_object_fn_protobuf,
+)
+from flwr.supercore.inflatable.inflatable_utils import ObjectPullError, pull_and_inflate_object_from_tree
 from flwr.supercore.interceptors import (
     RuntimeTokenHttpInterceptor,
     RuntimeVersionHttpInterceptor,
@@ -15,9 +22,17 @@ from flwr.supercore.interceptors import (
 )
 from flwr.supercore.protobuf.client import ProtobufClientInterceptor
 from flwr.supercore.runtime import RuntimeHttpClient
-from flwr.supernode.runtime.run_clientapp import pull_task_input, push_message, push_task_output
+from flwr.supercore.task_identity import TaskIdentity
+from flwr.supernode.runtime.run_clientapp import push_message, push_task_output
+
+from penchant.errors import EnvironmentMissing
 
 _POLL_SECONDS: Final = 0.5
+_PULL_SECONDS: Final = 20.0
+
+
+class Lost(EnvironmentMissing):
+    """The SuperNode announced a message and does not have it: the server ended while it was on its way."""
 
 
 class Worker:
@@ -34,7 +49,7 @@ class Worker:
     def work(self) -> bool:
         """Answer one message if one is waiting. Returns whether there was one.
 
-        Raises: httpx.HTTPError where the SuperNode is gone or lost track: start another.
+        Raises: httpx.HTTPError or Lost where the SuperNode is gone or lost track: start another.
         """
         try:
             found = self._client.AcquireTask(AcquireTaskRequest(supported_task_types=["flwr-clientapp"]))
@@ -55,7 +70,7 @@ class Worker:
         heartbeat = HeartbeatSender(make_task_heartbeat_fn_http(client))
         try:
             heartbeat.start()
-            message, context, _, _ = pull_task_input(client)
+            message, context = _asked(client)
             push_message(client, self._reply(message, context), context)
             _still(heartbeat)  # a heartbeat of a task that is over is refused
             push_task_output(client, context, "completed", "")
@@ -74,6 +89,30 @@ class Worker:
         return RuntimeHttpClient.from_server_address(
             self._address, True, None, [RuntimeVersionHttpInterceptor("penchant"), interceptor]
         )
+
+
+def _asked(client: RuntimeHttpClient) -> tuple[Message, Context]:
+    """What the server asks. As Flower's own, which would wait two hours for what never comes."""
+    task = client.PullTaskInput(PullTaskInputRequest())
+    context = context_from_proto(task.context)
+    TaskIdentity.task_id, TaskIdentity.run_id = task.task_id, task.run.run_id
+    TaskIdentity.node_id = context.node_id
+    found = client.PullMessages(PullAppMessagesRequest())
+    if not found.messages_list:
+        raise Lost("a message that is gone")
+    tree, whence = found.message_object_trees[0], (Node(node_id=context.node_id), context.run_id)
+    try:
+        message = pull_and_inflate_object_from_tree(
+            tree,
+            make_pull_object_fn_protobuf(client.PullObject, *whence),
+            make_confirm_message_received_fn_protobuf(client.ConfirmMessageReceived, *whence),
+            return_type=Message,
+            max_time=_PULL_SECONDS,
+        )
+    except ObjectPullError as error:
+        raise Lost(str(error)) from error
+    message.metadata.__dict__["_message_id"] = tree.object_id
+    return message, context
 
 
 def _still(heartbeat: HeartbeatSender) -> None:

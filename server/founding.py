@@ -17,10 +17,13 @@ from penchant.rundir import write_atomically
 from penchant.server.authority import Authority
 from penchant.server.deployment import Deployment, new_token, write_secret
 from penchant.server.settings import DeploymentSettings
+from penchant.strategies.counting import CountingTerms, What
 from penchant.strategies.invitation import Invitation, Terms
-from penchant.strategies.resolution import resolved
+from penchant.strategies.resolution import counting_terms, resolved
 
 _LEAST_PASSPHRASE: Final = 8
+_BESIDE: Final = 4096
+"""Bytes of a message beside its numbers, at most."""
 
 
 def found(
@@ -37,7 +40,7 @@ def found(
     Raises: BadInput where a deployment is there already, or a setting cannot be met.
     """
     _check_empty(root)
-    terms_of(settings)  # what cannot be met is said before the catalogue is read
+    terms_of(settings, n_items=len(catalogue))  # what cannot be met is said before the catalogue is encoded
     items = item_vectors(catalogue, settings.encoder, cache=cache_folder() / "vectors", progress=encoding)
     return establish(root, settings, catalogue, items, passphrase=passphrase)
 
@@ -69,10 +72,13 @@ def renew(deployment: Deployment, *, passphrase: str) -> None:
     _certify(deployment, authority, deployment.settings())
 
 
-def terms_of(settings: DeploymentSettings) -> Terms:
+def terms_of(settings: DeploymentSettings, *, n_items: int) -> Terms:
     """What clients agree on, the noise calibrated. Raises: BadInput or BudgetExceeded where epsilon cannot be met."""
-    server, privacy = settings.server, settings.privacy
-    guarantee = resolved(privacy, settings.federation, people=server.population)
+    server, privacy, company = settings.server, settings.privacy, settings.company
+    guarantee = resolved(privacy, settings.federation, people=server.population, company=company)
+    counting = counting_terms(privacy, settings.federation, company, n_items=n_items)
+    if counting is not None:
+        _check_lengths(counting, settings)
     return Terms(
         name=server.name,
         address=f"{server.public_names[0]}:{server.port}",
@@ -86,9 +92,19 @@ def terms_of(settings: DeploymentSettings) -> Terms:
         clip_bound=guarantee.clip_bound,
         noise_multiplier=guarantee.noise_multiplier,
         following=guarantee.following,
+        counting=counting,
         epsilon_limit=privacy.epsilon,
         delta=privacy.delta,
     )
+
+
+def _check_lengths(counting: CountingTerms, settings: DeploymentSettings) -> None:
+    longest = _BESIDE + 4 * max(counting.layout(what).size for what in What)
+    if longest > settings.server.max_message_bytes:
+        raise BadInput(
+            f"company.items {settings.company.items} of {counting.n_items}: a client's count takes {longest} bytes, "
+            "more than server.max_message_bytes; raise that, or lower company.items"
+        )
 
 
 def _check_empty(root: Path) -> None:
@@ -103,7 +119,7 @@ def _write(
     items: ItemVectors,
     passphrase: str,
 ) -> None:
-    terms = terms_of(settings)
+    terms = terms_of(settings, n_items=len(catalogue))
     authority = Authority.new(settings.server.name)
     deployment.root.mkdir(parents=True, exist_ok=True)
     deployment.root.chmod(0o700)

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from types import FrameType
 from typing import Any, Final
 
 import httpx
-from flwr.app import Context, Message, MessageType
-from flwr.serverapp import Grid
+import numpy as np
+from flwr.app import Context, Message, MessageType, RecordDict
+from flwr.serverapp import Grid, ServerApp
 from safetensors.numpy import save
 
 from penchant.errors import BadInput, BudgetExceeded, EnvironmentMissing, PenchantError
 from penchant.interest import InterestModel, TensorLayout
+from penchant.interest.company import Company
+from penchant.interest.lift import company_of
 from penchant.privacy.custody import open_run_ledger
 from penchant.privacy.ledger import Budget
 from penchant.privacy.noise import CryptographicNoise
@@ -22,6 +26,7 @@ from penchant.rundir import write_atomically
 from penchant.server.app import server_app
 from penchant.server.authority import days_left
 from penchant.server.clients import ConnectedClients
+from penchant.server.counting import CountJournal, counting_rows
 from penchant.server.deployment import Deployment
 from penchant.server.grid import fleet
 from penchant.server.journal import Account, Hooks, RunJournal
@@ -30,6 +35,8 @@ from penchant.server.settings import DeploymentSettings
 from penchant.server.superlink import superlink
 from penchant.server.telemetry import Telemetry, watched
 from penchant.strategies import HeadState, InterestStrategy, RoundAborted
+from penchant.strategies.counting import CountingStrategy, What, counted
+from penchant.strategies.hand_out import company_content
 from penchant.strategies.invitation import Invitation
 from penchant.strategies.record import code, cost, model_record, now, privacy_record, versions
 from penchant.strategies.wire import TrainRequest, request_content
@@ -37,6 +44,7 @@ from penchant.types import Unit
 
 STOPPED: Final = "stopped"
 _BRIEF_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 1.0
 
 
 class Interrupted(PenchantError):
@@ -53,10 +61,13 @@ class Watch:
     round: Callable[[dict[str, Any]], None] = lambda row: None
 
 
-def serve(deployment: Deployment, *, passphrase: str | None, watch: Watch | None = None) -> HeadState:
-    """Run the rounds that are left and hand the head to every client on line. Leaves no process behind.
+def serve(
+    deployment: Deployment, *, passphrase: str | None, stay: bool = False, watch: Watch | None = None
+) -> HeadState:
+    """Run the counts and rounds that are left, hand out what was learned to who is on line. Leaves no process behind.
 
     passphrase: opens the ledger's key; None where nothing is protected.
+    stay: hand it out to whoever comes later too, until told to stop.
     Raises: BudgetExceeded or RoundAborted (what was released before is kept and handed out), BadInput,
     EnvironmentMissing, Interrupted.
     """
@@ -76,10 +87,10 @@ def serve(deployment: Deployment, *, passphrase: str | None, watch: Watch | None
         service.phase("starting")
         stack.enter_context(superlink(deployment))
         owner = stack.enter_context(operator(deployment))
-        journal = stack.enter_context(service.journal(passphrase))
+        account = stack.enter_context(service.account(passphrase))
         grid, context = stack.enter_context(fleet(deployment, owner.start_run()))
         try:
-            return service.run(grid, context, journal)
+            return service.run(grid, context, account, stay=stay)
         except httpx.HTTPError as error:
             raise EnvironmentMissing(
                 f"the SuperLink does not answer any more ({type(error).__name__}); see {deployment.log_path}. "
@@ -109,52 +120,90 @@ class _Service:
         self._watch.phase(text)
 
     @contextmanager
-    def journal(self, passphrase: str | None) -> Iterator[RunJournal]:
+    def account(self, passphrase: str | None) -> Iterator[Account | None]:
+        """What may be spent, its ledger open and held; None where nothing is protected."""
         run, privacy = self._deployment.run, self._settings.privacy
         if not run.settings_path.is_file():
             run.write_settings(self._record())
-        with ExitStack() as stack:
-            account = None
-            if privacy.unit is not Unit.NONE:
-                if passphrase is None:
-                    raise BadInput("the ledger's key needs its passphrase: set PENCHANT_PASSPHRASE")
-                custody = self._deployment.custody(passphrase)
-                ledger = stack.enter_context(
-                    open_run_ledger(run.ledger_path, run.read_settings(), environment=custody)
-                )
-                assert privacy.epsilon is not None  # the settings ask for it
-                account = Account(ledger, Budget(privacy.epsilon, privacy.delta), reproducible=False)
-            yield RunJournal(run, self._invitation.terms.guarantee, account, Hooks(done=self._released))
+        if privacy.unit is Unit.NONE:
+            yield None
+            return
+        if passphrase is None:
+            raise BadInput("the ledger's key needs its passphrase: set PENCHANT_PASSPHRASE")
+        custody = self._deployment.custody(passphrase)
+        with open_run_ledger(run.ledger_path, run.read_settings(), environment=custody) as ledger:
+            assert privacy.epsilon is not None  # the settings ask for it
+            yield Account(ledger, Budget(privacy.epsilon, privacy.delta), reproducible=False)
 
-    def run(self, grid: Grid, context: Context, journal: RunJournal) -> HeadState:
-        strategy = self._strategy(grid, journal)
-        federation = self._settings.federation
-        app = server_app(
-            lambda _: strategy, rounds=federation.rounds, deadline_seconds=federation.round_deadline_seconds
+    def run(self, grid: Grid, context: Context, account: Account | None, *, stay: bool) -> HeadState:
+        """Count what is not counted yet, train the rounds that are left, hand out what was learned."""
+        journal = RunJournal(
+            self._deployment.run, self._invitation.terms.guarantee, account, Hooks(done=self._released)
         )
+        strategy = self._strategy(grid, journal)
         self._telemetry.serving(well=True)
-        self.phase("training")
+        company: Company | None = None
         stopped: PenchantError | None = None
         try:
-            app(grid, context)
+            company = self._company(grid, context, account)
+            self.phase("training")
+            self._app(strategy, rounds=self._settings.federation.rounds)(grid, context)
         except (BudgetExceeded, RoundAborted) as error:
             stopped = error
             self._telemetry.log.warning("stopped", reason=str(error))
-        self._finish(strategy.state, complete=strategy.state.round >= federation.rounds)
+        self._finish(strategy.state, complete=stopped is None)
         self.phase("handing out the head")
-        self._hand_out(grid, strategy.state)
+        have = self._hand_out(grid, strategy.state, company, set(grid.get_node_ids()))
         if stopped is not None:
             raise stopped
+        while stay:  # until a signal ends it
+            time.sleep(_LOOK_SECONDS)
+            have |= self._hand_out(grid, strategy.state, company, set(grid.get_node_ids()) - have)
         return strategy.state
+
+    def _company(self, grid: Grid, context: Context, account: Account | None) -> Company | None:
+        """What the counts of this run let conclude, counted now where they were not; None where nothing is counted."""
+        terms, run, settings = self._invitation.terms.counting, self._deployment.run, self._settings
+        if terms is None:
+            return None
+        known = counts = np.zeros(terms.n_items, np.float32)
+        for what in What:
+            journal = CountJournal(run, what, account, done=self._counted)
+            known, mean = counts, journal.restore()
+            if mean is None:
+                self.phase(f"counting {what}")
+                strategy = CountingStrategy(
+                    terms,
+                    what,
+                    known,
+                    roster=self._roster(grid),
+                    population=settings.server.population,
+                    federation=settings.federation,
+                    noise=CryptographicNoise,
+                    journal=journal,
+                )
+                self._app(strategy, rounds=1)(grid, context)
+                mean = strategy.state.head
+            counts = counted(mean, settings.server.population)
+        company = company_of(terms.counts(known, counts), self._invitation.vectors, terms.settings)
+        write_atomically(run.company_path, save(dict(company.tensors())))
+        return company
+
+    def _app(self, strategy: InterestStrategy, *, rounds: int) -> ServerApp:
+        deadline = self._settings.federation.round_deadline_seconds
+        return server_app(lambda _: strategy, rounds=rounds, deadline_seconds=deadline)
+
+    def _roster(self, grid: Grid) -> ConnectedClients:
+        return ConnectedClients(
+            grid, self._settings.server, seen=lambda n: self._telemetry.set(clients_online=n)
+        )
 
     def _strategy(self, grid: Grid, journal: RunJournal) -> InterestStrategy:
         settings = self._settings
         return InterestStrategy(
             state=journal.restore() or HeadState.initial(self._layout.read(self._model)),
             layout=self._layout,
-            roster=ConnectedClients(
-                grid, settings.server, seen=lambda n: self._telemetry.set(clients_online=n)
-            ),
+            roster=self._roster(grid),
             population=settings.server.population,
             federation=settings.federation,
             optimizer=settings.optimizer,
@@ -170,21 +219,35 @@ class _Service:
         self._deployment.tell(phase="training", round=row["round"], epsilon=row["epsilon"])
         self._watch.round(row)
 
-    def _hand_out(self, grid: Grid, state: HeadState) -> int:
-        """Give the last head to whoever is on line. Returns how many took it."""
-        content = request_content(self._layout, TrainRequest(state.round, state.head))
-        messages = [
-            Message(content, dst_node_id=node, message_type=MessageType.QUERY) for node in grid.get_node_ids()
-        ]
+    def _counted(self, row: dict[str, Any]) -> None:
+        self._telemetry.counted(row)
+        self._watch.phase(f"counted {row['what']} of {row['clients']} clients")
+
+    def _hand_out(self, grid: Grid, state: HeadState, company: Company | None, nodes: set[int]) -> set[int]:
+        """Give what was learned to these nodes. The head comes last, and says that nothing else will.
+
+        Returns those who took all of it.
+        """
+        if company is not None:
+            nodes = self._give(grid, company_content(company), "company", nodes)
+        head = request_content(self._layout, TrainRequest(state.round, state.head))
+        return self._give(grid, head, "head", nodes)
+
+    def _give(self, grid: Grid, content: RecordDict, what: str, nodes: set[int]) -> set[int]:
+        if not nodes:
+            return nodes
+        kind = MessageType.QUERY if what == "head" else f"{MessageType.QUERY}.{what}"
+        messages = [Message(content, dst_node_id=node, message_type=kind) for node in nodes]
         replies = grid.send_and_receive(messages, timeout=self._settings.federation.round_deadline_seconds)
-        taken = sum(not reply.has_error() for reply in replies)
-        self._telemetry.log.info("head handed out", clients=taken)
+        taken = {reply.metadata.src_node_id for reply in replies if not reply.has_error()}
+        self._telemetry.log.info(f"{what} handed out", clients=len(taken))
         return taken
 
     def _finish(self, state: HeadState, *, complete: bool) -> None:
         run = self._deployment.run
         write_atomically(run.shared_path, save(self._layout.unflatten(state.head)))
-        ended = {"cost": cost(run.read_metrics()), "finished_at": now()} if complete else {}
+        rows = [*counting_rows(run), *run.read_metrics()]
+        ended = {"cost": cost(rows), "finished_at": now()} if complete else {}
         run.write_settings({**run.read_settings(), **ended})
 
     def _record(self) -> dict[str, Any]:
@@ -205,7 +268,11 @@ class _Service:
             "encoder": settings.encoder.model_dump(mode="json"),
             "code": code(),
             "privacy": privacy_record(
-                terms.guarantee, settings.privacy, settings.federation, people=terms.population
+                terms.guarantee,
+                settings.privacy,
+                settings.federation,
+                people=terms.population,
+                company=settings.company,
             ),
             "model": model_record(self._model),
             "cost": None,
@@ -217,12 +284,16 @@ class _Service:
 def _check_terms(settings: DeploymentSettings, invitation: Invitation) -> None:
     """What clients agreed to is what runs."""
     terms, privacy = invitation.terms, settings.privacy
-    agreed = {
+    agreed: dict[str, tuple[object, object]] = {
         "seed": (terms.seed, settings.seed),
         "model": (terms.model, settings.model),
         "training": (terms.training, settings.training),
         "federation.rounds": (terms.rounds, settings.federation.rounds),
         "server.population": (terms.population, settings.server.population),
+        "company": (
+            terms.counting and terms.counting.settings,
+            settings.company if settings.company.items else None,
+        ),
         "privacy.unit": (terms.unit, privacy.unit),
         "privacy.noise_at": (terms.noise_at, privacy.noise_at),
         "privacy.clip_bound": (terms.clip_bound, privacy.clip_bound),

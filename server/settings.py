@@ -6,6 +6,7 @@ from typing import Any, Final
 from pydantic import Field, model_validator
 
 from penchant.config import (
+    CompanySettings,
     FederationSettings,
     ModelSettings,
     OptimizerSettings,
@@ -16,7 +17,7 @@ from penchant.config import (
     read_toml,
 )
 from penchant.encoders import EncoderSettings
-from penchant.types import Sampling, Unit
+from penchant.types import NoiseAt, Sampling, Unit
 
 _MIB: Final = 1 << 20
 
@@ -66,6 +67,7 @@ class DeploymentSettings(Settings):
 
     server: ServerSettings = ServerSettings()
     encoder: EncoderSettings = EncoderSettings()
+    company: CompanySettings = CompanySettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
@@ -90,6 +92,23 @@ class DeploymentSettings(Settings):
             raise ValueError("training.local_steps must be 1 where the unit is event")
         if privacy.unit is not Unit.NONE and privacy.epsilon is None:
             raise ValueError("privacy.epsilon must be given: the most that the run may spend")
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_learned(self) -> "DeploymentSettings":
+        if (
+            self.company.items
+            and self.privacy.unit is not Unit.NONE
+            and self.privacy.noise_at is NoiseAt.CLIENT
+        ):
+            raise ValueError(
+                "company.items are counted where the server adds the noise: set privacy.noise_at to server, or "
+                "company.items to 0"
+            )
+        if self.federation.rounds == 0 and not self.company.items:
+            raise ValueError(
+                "federation.rounds 0 learns nothing from anybody unless company.items are counted"
+            )
         return self
 
     @model_validator(mode="after")

@@ -75,13 +75,21 @@ class Telemetry:
     def round(self, row: dict[str, Any]) -> None:
         """A round was released: `row` as in metrics.jsonl."""
         self.set(round=row["round"], round_clients=row["clients"], round_seconds=row["seconds"])
+        self._add(row)
         if row["epsilon"] is not None:
             self.set(epsilon=row["epsilon"], epsilon_limit=row["epsilon_limit"])
+        self.log.info("round released", **{name: row[name] for name in _LOGGED})
+
+    def counted(self, row: dict[str, Any]) -> None:
+        """A count was released."""
+        self._add(row)
+        self.log.info("count released", **row)
+
+    def _add(self, row: dict[str, Any]) -> None:
         self._counters["updates_admitted"].inc(row["clients"])
         self._counters["updates_refused"].inc(row["refused"])
         self._counters["bytes_up"].inc(row["bytes_up"])
         self._counters["bytes_down"].inc(row["bytes_down"])
-        self.log.info("round released", **{name: row[name] for name in _LOGGED})
 
     def serving(self, *, well: bool) -> None:
         """What the health service answers."""

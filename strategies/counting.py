@@ -14,14 +14,14 @@ from flwr.app import Message, MessageType
 
 from penchant.config import CompanySettings, FederationSettings, OptimizerSettings
 from penchant.interest import TensorLayout
-from penchant.interest.counting import Chosen, Counts
+from penchant.interest.counting import ITEM_BOUND, Chosen, Counts, pair_bound
 from penchant.privacy.noise import NoiseSource
 from penchant.strategies.cohort import Roster
 from penchant.strategies.guarantee import Guarantee
 from penchant.strategies.interest import InterestStrategy, Journal
 from penchant.strategies.optimizers import HeadState
 from penchant.strategies.wire import TrainRequest, bytes_of, request_content
-from penchant.types import F32, F64
+from penchant.types import F32, F64, Unit
 
 _THE_MEAN_ITSELF: Final = OptimizerSettings(learning_rate=1.0, schedule="constant", momentum=0.0)
 
@@ -31,6 +31,11 @@ class What(StrEnum):
 
     ITEMS = "items"
     PAIRS = "pairs"
+
+
+def bound_of(what: What, settings: CompanySettings, unit: Unit) -> float:
+    """The L2 norm by which one protected unit moves a count, at most."""
+    return ITEM_BOUND if what is What.ITEMS else pair_bound(settings, unit)
 
 
 @dataclass(frozen=True, slots=True)

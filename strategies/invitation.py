@@ -9,10 +9,10 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -21,6 +21,7 @@ from penchant.config import ModelSettings, Settings, TrainingSettings
 from penchant.errors import BadInput
 from penchant.privacy.adaptive_clip import QuantileClip
 from penchant.rundir import write_atomically
+from penchant.strategies.counting import CountingTerms, What, bound_of
 from penchant.strategies.guarantee import Guarantee
 from penchant.types import F32, NoiseAt, Unit
 
@@ -54,6 +55,9 @@ class Terms(Settings):
     following: QuantileClip | None = None
     """How the clip bound follows the updates, from `clip_bound` on; null keeps it fixed."""
 
+    counting: CountingTerms | None = None
+    """What is counted before the rounds; null: nothing."""
+
     epsilon_limit: float | None
     """The most that the whole run may spend of one client's budget."""
 
@@ -64,6 +68,18 @@ class Terms(Settings):
         return Guarantee(
             self.unit, self.noise_at, self.clip_bound, self.noise_multiplier, following=self.following
         )
+
+    @model_validator(mode="after")
+    def _counts_are_bounded_as_stated(self) -> Self:
+        """A device bounds what it adds by its own arithmetic: terms that claim less would promise too much."""
+        for what in What:
+            if self.counting is not None and not self._keeps(self.counting, what):
+                raise ValueError(f"counting.{what} promises what a device does not do")
+        return self
+
+    def _keeps(self, counting: CountingTerms, what: What) -> bool:
+        told, bound = counting.guarantee(what), bound_of(what, counting.settings, self.unit)
+        return (told.unit, told.noise_at, told.clip_bound) == (self.unit, NoiseAt.SERVER, bound)
 
 
 class _Columns(Settings):
@@ -132,6 +148,9 @@ def _check_vectors(folder: Path, invitation: Invitation) -> None:
     vectors, n_items = invitation.vectors, len(invitation.catalogue)
     if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != n_items:
         raise BadInput(f"{folder / _ITEMS}: {vectors.dtype} {vectors.shape}, expected float32 ({n_items}, …)")
+    counting = invitation.terms.counting
+    if counting is not None and counting.n_items != n_items:
+        raise BadInput(f"{folder / _TERMS}: counts {counting.n_items} items, the catalogue has {n_items}")
     if not np.isfinite(vectors).all():
         raise BadInput(f"{folder / _ITEMS}: holds NaN or Inf")
 

@@ -5,7 +5,6 @@ from typing import Final
 
 from penchant.config import CompanySettings, FederationSettings, PrivacySettings
 from penchant.errors import BadInput
-from penchant.interest.counting import ITEM_BOUND, pair_bound
 from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.adaptive_clip import QuantileClip, shared_out
 from penchant.privacy.banded import best_band
@@ -13,7 +12,7 @@ from penchant.privacy.calibrate import checked_delta_for, gaussian_loss_for, noi
 from penchant.privacy.events import GaussianSum
 from penchant.privacy.statistics import metrics_event
 from penchant.strategies.cohort import poisson_rate, separation
-from penchant.strategies.counting import CountingTerms
+from penchant.strategies.counting import CountingTerms, What, bound_of
 from penchant.strategies.guarantee import Guarantee
 from penchant.types import NoiseAt, Sampling, Unit
 
@@ -61,11 +60,13 @@ def counting_terms(
     if not _counts_anything(privacy, company):
         return None
     unit = privacy.unit
-    bounds = ITEM_BOUND, pair_bound(company, unit)
     releases = count_releases(privacy, federation, company)
-    noise = [event.noise_multiplier for event in releases] or [0.0, 0.0]
-    items, pairs = (Guarantee(unit, NoiseAt.SERVER, b, z) for b, z in zip(bounds, noise, strict=True))
-    return CountingTerms(company, n_items, items, pairs)
+    noise = [event.noise_multiplier for event in releases] or [0.0 for _ in What]
+    guarantees = {
+        what.value: Guarantee(unit, NoiseAt.SERVER, bound_of(what, company, unit), z)
+        for what, z in zip(What, noise, strict=True)
+    }
+    return CountingTerms(company, n_items, **guarantees)
 
 
 def _counts_anything(privacy: PrivacySettings, company: CompanySettings) -> bool:

@@ -58,8 +58,11 @@ def enroll(
         "epsilon_at_most": None if terms.unit == "none" else terms.epsilon_limit,
         "delta": terms.delta,
         "rounds": terms.rounds,
+        "counts": terms.counting is not None,
         "public_key": str(enrolment.public_key_path),
     }
+    if terms.counting is not None:
+        record["trusted"] = "the server is sent which items you have, once, to count them; it adds the noise"
     table = Table(title=f"{home}: give {enrolment.public_key_path} to the server's owner", show_header=False)
     for name, value in record.items():
         table.add_row(name.replace("_", " "), str(value))

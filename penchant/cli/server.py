@@ -83,9 +83,15 @@ def renew(
 
 @server_app.command()
 def up(
-    folder: Folder, fmt: FormatOption = Format.TABLE, quiet: QuietOption = False, debug: DebugOption = False
+    folder: Folder,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Then hand it out to whoever comes later too, until told to stop.")
+    ] = False,
+    fmt: FormatOption = Format.TABLE,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
 ) -> None:
-    """Serve clients and run the rounds that are left, then hand out the head. Ends everything that it started."""
+    """Count, run the rounds that are left, hand out what was learned. Ends everything that it started."""
     from penchant.server.deployment import Deployment
     from penchant.server.service import Watch, serve
 
@@ -98,6 +104,7 @@ def up(
         state = serve(
             deployment,
             passphrase=secret,
+            stay=stay,
             watch=Watch(
                 phase=lambda text: tick(advance=0, note=text), round=lambda row: tick(note=_note(row))
             ),

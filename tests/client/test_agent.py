@@ -66,7 +66,7 @@ def test_an_app_records_asks_explains_and_erases(
     refused(lambda: agent.call("Erase", v1.EraseRequest(event_id=1)), "INVALID_ARGUMENT")
     refused(lambda: agent.call("Erase", v1.EraseRequest()), "INVALID_ARGUMENT")
     told = agent.call("Erase", v1.EraseRequest(everything=True)).cannot_be_undone
-    assert told[0].startswith("2 updates left this device")
+    assert told[0].startswith("2 updates or counts left this device")
     assert {file.name for file in agent.home.iterdir()} == {"account.json"}
     refused(lambda: agent.call("Recommend", v1.RecommendRequest()), "INVALID_ARGUMENT")
     (agent.home / "agent.json").write_text("{}")  # for the fixture
@@ -165,7 +165,7 @@ def test_the_page_does_what_it_offers(agent: Running, invitation: Invitation) ->
         assert [one["kind"] for one in exported["events"]] == ["purchase"]
         assert exported["releases"] == 2
         assert "tick the box" in do(act="erase")
-        assert "2 updates left this device" in do(act="erase", sure="yes")
+        assert "2 updates or counts left this device" in do(act="erase", sure="yes")
     assert {file.name for file in agent.home.iterdir()} == {"account.json"}
     (agent.home / "agent.json").write_text("{}")  # for the fixture
 

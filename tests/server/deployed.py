@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from flwr.app import Message
 
 from penchant.client import app as client
 from penchant.client.conditions import Conditions
@@ -30,11 +31,13 @@ from penchant.datasets import Dataset
 from penchant.encoders import ItemVectors, Whitening
 from penchant.errors import PenchantError
 from penchant.rng import stream
+from penchant.server.counting import counting_rows
 from penchant.server.deployment import Deployment
 from penchant.server.founding import establish
 from penchant.server.operator import reachable, read_public_key
 from penchant.server.service import serve
 from penchant.server.settings import validated
+from penchant.strategies.counting import CountingTerms, What
 from penchant.strategies.wire import TrainRequest
 from penchant.types import F32, Event, Kind
 
@@ -117,8 +120,8 @@ class Deployed:
         with reachable(self.deployment) as owner:
             owner.revoke(read_public_key(Enrolment(home).public_key_path.read_bytes()))
 
-    def start_server(self) -> Any:
-        return self._started(_serve, self.deployment.root)
+    def start_server(self, *, stay: bool = False) -> Any:
+        return self._started(_serve, self.deployment.root, stay)
 
     def start_client(self, home: Path, behave: Callable[..., None] | None = None) -> Any:
         """behave: called in the client's process, to make it misbehave."""
@@ -142,6 +145,9 @@ class Deployed:
 
     def rows(self) -> list[dict[str, Any]]:
         return self.deployment.run.read_metrics()
+
+    def counts(self) -> list[dict[str, Any]]:
+        return counting_rows(self.deployment.run)
 
     def phase(self) -> str:
         return str(self.deployment.told().get("phase"))
@@ -179,8 +185,8 @@ def _exiting() -> Iterator[None]:
 
 
 @_exiting()
-def _serve(root: Path) -> None:
-    serve(Deployment(root), passphrase=SECRET)
+def _serve(root: Path, stay: bool) -> None:
+    serve(Deployment(root), passphrase=SECRET, stay=stay)
 
 
 @_exiting()
@@ -248,6 +254,32 @@ def replays(participant: Participant, store: DeviceStore) -> None:
     participant._train = act  # type: ignore[method-assign]
 
 
+def sends_the_same_count_twice(participant: Participant, store: DeviceStore) -> None:
+    """Sends the count of items again where pairs are asked for."""
+    del store
+    count = participant._count
+    sent: list[Any] = []
+
+    def act(*asked: Any) -> Any:
+        sent.append(count(*asked))
+        return sent[0]
+
+    participant._count = act  # type: ignore[method-assign, assignment]
+
+
+def counts_pairs_slowly(participant: Participant, store: DeviceStore) -> None:
+    """So that a server can be ended while it counts pairs."""
+    del store
+    count = participant._count
+
+    def act(terms: CountingTerms, what: What, message: Message) -> Any:
+        if what is What.PAIRS:
+            time.sleep(SLOW_SECONDS)
+        return count(terms, what, message)
+
+    participant._count = act  # type: ignore[method-assign]
+
+
 def is_late(participant: Participant, store: DeviceStore) -> None:
     """In the first round, longer than the round waits."""
     del store
@@ -262,3 +294,4 @@ def is_late(participant: Participant, store: DeviceStore) -> None:
 
 
 LATE_SECONDS: Final = 18.0
+SLOW_SECONDS: Final = 4.0

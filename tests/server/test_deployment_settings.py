@@ -18,6 +18,8 @@ from penchant.server.settings import ServerSettings, validated
         ({"privacy": {"unit": "event"}, "training": {"local_steps": 2}}, "local_steps"),
         ({"privacy": {"epsilon": None, "noise_multiplier": 1.0}}, "epsilon must be given"),
         ({"server": {"min_clients": 5, "population": 4}}, "min_clients"),
+        ({"company": {"items": 9}, "privacy": {"noise_at": "client"}}, "where the server adds the noise"),
+        ({"federation": {"rounds": 0}}, "learns nothing"),
         ({"server": {"pott": 1}}, "server.pott"),
         ({"server": {"port": 70000}}, "server.port"),
     ],
