@@ -16,6 +16,8 @@ from penchant.client.store import ClientStore, PersonalState, charged
 from penchant.config import TrainingSettings
 from penchant.errors import BudgetExceeded, EnvironmentMissing
 from penchant.interest import InterestModel, Kept, TensorLayout, round_negatives
+from penchant.interest.counting import Counts
+from penchant.interest.lift import Reading, read_counts
 from penchant.privacy.clip import ClippedSum, clip
 from penchant.privacy.mechanism import release
 from penchant.privacy.noise import NoiseSource
@@ -59,6 +61,11 @@ class ClientPlan:
     seed: int
     offered: torch.Tensor | None = None
     counting: CountingTerms | None = None
+
+    def read(self, counts: Counts) -> Reading:
+        """What released counts say of the catalogue."""
+        assert self.counting is not None
+        return read_counts(counts, self.model.item_vectors.numpy(), self.counting.settings)
 
     def negatives(self, round_: int) -> torch.Tensor:
         """A round's wrong answers, alike for every client: int64[c]."""

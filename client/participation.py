@@ -92,7 +92,7 @@ class Participant:
         app.query()(self._answered(lambda asked: self._take_final_head(read_request(heads, asked))))
         if counting is not None:
             app.query("company")(self._answered(partial(self._take_company, counting)))
-            for what in What:
+            for what in counting.guarantees:
                 app.train(what.value)(self._answered(partial(self._count, counting, what)))
         return app
 
@@ -129,12 +129,12 @@ class Participant:
 
     def _count(self, terms: CountingTerms, what: What, message: Message) -> RecordDict:
         """Say what the person adds to a count; it was bounded here, and the server adds the noise."""
-        request, guarantee = read_request(terms.told, message), terms.guarantee(what)
+        request, guarantee = read_request(terms.told(what), message), terms.guarantee(what)
         self._check_consent()
         history = self._device.history()
         if guarantee.server_noise:
             self._charge_for_the_server(guarantee, _digest(what, request, history))
-        counts = count(terms, what, history, request)
+        counts = count(terms, what, history, request, self._plan.read)
         self._check_consent()
         self._device.sends(f"sent what was counted: {what}")
         self._told(f"sent what was counted: {what}", 0)

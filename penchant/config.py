@@ -110,8 +110,15 @@ class CompanySettings(Settings):
     text_memory: float = Field(default=200.0, gt=0)
     """The same for items that nobody could meet while counting: their texts are held against the whole history."""
 
-    prior_events: float = Field(default=100.0, ge=0)
-    """Weight of what everybody likes, in events of one's own: it fades as a history grows longer."""
+    evidence: float = Field(default=1.5, ge=0)
+    """Weight of one's own events against what everybody likes, where many are known; 1: as they were counted."""
+
+    prior_events: float = Field(default=0.0, ge=0)
+    """Events at which half of that weight is reached: a newcomer is shown more of what everybody likes."""
+
+    gate_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of what the counts may cost that pays for learning weight and memory, by how many events are known, from
+    votes of everybody; `evidence`, `prior_events` and `memory` are then not used. 0 learns nothing."""
 
     head_weight: float = Field(default=0.0, ge=0)
     """Weight of the trained head's scores beside the logarithm of the company's; 0 serves by company alone."""

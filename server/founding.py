@@ -17,7 +17,7 @@ from penchant.rundir import write_atomically
 from penchant.server.authority import Authority
 from penchant.server.deployment import Deployment, new_token, write_secret
 from penchant.server.settings import DeploymentSettings
-from penchant.strategies.counting import CountingTerms, What
+from penchant.strategies.counting import CountingTerms
 from penchant.strategies.invitation import Invitation, Terms
 from penchant.strategies.resolution import counting_terms, resolved
 
@@ -99,7 +99,7 @@ def terms_of(settings: DeploymentSettings, *, n_items: int) -> Terms:
 
 
 def _check_lengths(counting: CountingTerms, settings: DeploymentSettings) -> None:
-    longest = _BESIDE + 4 * max(counting.layout(what).size for what in What)
+    longest = _BESIDE + 4 * max(counting.layout(what).size for what in counting.guarantees)
     if longest > settings.server.max_message_bytes:
         raise BadInput(
             f"company.items {settings.company.items} of {counting.n_items}: a client's count takes {longest} bytes, "

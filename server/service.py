@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
 import httpx
-import numpy as np
 from flwr.app import Context, Message, MessageType, RecordDict
 from flwr.serverapp import Grid, ServerApp
 from safetensors.numpy import save
@@ -18,7 +18,7 @@ from safetensors.numpy import save
 from penchant.errors import BadInput, BudgetExceeded, EnvironmentMissing, PenchantError
 from penchant.interest import InterestModel, TensorLayout
 from penchant.interest.company import Company
-from penchant.interest.lift import company_of
+from penchant.interest.lift import read_counts
 from penchant.privacy.custody import open_run_ledger
 from penchant.privacy.ledger import Budget
 from penchant.privacy.noise import CryptographicNoise
@@ -35,12 +35,12 @@ from penchant.server.settings import DeploymentSettings
 from penchant.server.superlink import superlink
 from penchant.server.telemetry import Telemetry, watched
 from penchant.strategies import HeadState, InterestStrategy, RoundAborted
-from penchant.strategies.counting import CountingStrategy, What, counted
+from penchant.strategies.counting import CountingStrategy, What, concluded, counted, told_of
 from penchant.strategies.hand_out import company_content
 from penchant.strategies.invitation import Invitation
 from penchant.strategies.record import code, cost, model_record, now, privacy_record, versions
 from penchant.strategies.wire import TrainRequest, request_content
-from penchant.types import Unit
+from penchant.types import F32, Unit
 
 STOPPED: Final = "stopped"
 _BRIEF_SECONDS: Final = 60.0
@@ -166,16 +166,16 @@ class _Service:
         terms, run, settings = self._invitation.terms.counting, self._deployment.run, self._settings
         if terms is None:
             return None
-        known = counts = np.zeros(terms.n_items, np.float32)
-        for what in What:
+        released: dict[What, F32] = {}
+        for what in terms.guarantees:
             journal = CountJournal(run, what, account, done=self._counted)
-            known, mean = counts, journal.restore()
+            mean = journal.restore()
             if mean is None:
                 self.phase(f"counting {what}")
                 strategy = CountingStrategy(
                     terms,
                     what,
-                    known,
+                    told_of(released),
                     roster=self._roster(grid),
                     population=settings.server.population,
                     federation=settings.federation,
@@ -184,8 +184,10 @@ class _Service:
                 )
                 self._app(strategy, rounds=1)(grid, context)
                 mean = strategy.state.head
-            counts = counted(mean, settings.server.population)
-        company = company_of(terms.counts(known, counts), self._invitation.vectors, terms.settings)
+            released[what] = counted(mean, settings.server.population)
+        company = concluded(
+            terms, released, partial(read_counts, vectors=self._invitation.vectors, settings=terms.settings)
+        )
         write_atomically(run.company_path, save(dict(company.tensors())))
         return company
 

@@ -1,4 +1,4 @@
-"""Counting items and pairs in a simulation: what everybody would send, summed sparsely."""
+"""Counting items, pairs and votes in a simulation: what everybody would send, summed sparsely."""
 
 from collections.abc import Sequence
 
@@ -7,33 +7,35 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid
 
-from penchant.client.counting import contributions
+from penchant.client.counting import Read, contributions
 from penchant.server.app import server_app
 from penchant.strategies.counting import CountingStrategy, CountingTerms, What
 from penchant.strategies.wire import SummedUpdate, TrainRequest, read_request, update_content
 from penchant.types import F64, I32
 
 
-def cohort_counts(app: ClientApp, terms: CountingTerms, histories: Sequence[I32]) -> None:
+def cohort_counts(app: ClientApp, terms: CountingTerms, histories: Sequence[I32], read: Read) -> None:
     """Let a ClientApp that hosts many people answer requests for their counts."""
 
     def register(what: What) -> None:
         @app.train(what.value)
         def train(message: Message, context: Context) -> Message:
             del context
-            request = read_request(terms.told, message)
-            total = summed(terms, what, [histories[person] for person in request.people], request)
+            request = read_request(terms.told(what), message)
+            total = summed(terms, what, [histories[person] for person in request.people], request, read)
             sent = SummedUpdate(request.round, total.astype(np.float32), len(request.people))
             return Message(update_content(terms.layout(what), sent), reply_to=message)
 
-    for what in What:
+    for what in terms.guarantees:
         register(what)
 
 
-def summed(terms: CountingTerms, what: What, histories: Sequence[I32], request: TrainRequest) -> F64:
+def summed(
+    terms: CountingTerms, what: What, histories: Sequence[I32], request: TrainRequest, read: Read
+) -> F64:
     """The sum of what these people would send: float64[size]."""
     total = np.zeros(terms.layout(what).size)
-    of = contributions(terms, what, request.head)
+    of = contributions(terms, what, request.head, read)
     for history in histories:
         own = of(history)
         total[own.cells] += own.weights

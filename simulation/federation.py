@@ -1,6 +1,6 @@
 """Wires a simulated federation: the same ServerApp and strategy as a deployment, on the engine that is asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,8 @@ from penchant.client.counting import answer_counts
 from penchant.errors import EnvironmentMissing
 from penchant.interest import InterestModel, TensorLayout
 from penchant.interest.company import Company
-from penchant.interest.lift import company_of
+from penchant.interest.counting import Counts
+from penchant.interest.lift import Reading, read_counts
 from penchant.privacy.events import PrivacyEvent
 from penchant.privacy.noise import CryptographicNoise, NoiseSource, ReproducibleNoise
 from penchant.server.app import server_app
@@ -31,7 +32,7 @@ from penchant.simulation.shard import Crew, ShardTrainer, chance_of
 from penchant.simulation.stores import StackedStores
 from penchant.simulation.world import World
 from penchant.strategies import Draw, Guarantee, HeadState, InterestStrategy, Journal, Roster
-from penchant.strategies.counting import CountingStrategy, CountingTerms, What, counted
+from penchant.strategies.counting import CountingStrategy, CountingTerms, What, concluded, counted
 from penchant.strategies.resolution import counting_terms, resolved
 from penchant.types import F32, Unit
 
@@ -90,8 +91,10 @@ class Federation:
         n_items = self.model.n_items
         return counting_terms(settings.privacy, settings.federation, settings.company, n_items=n_items)
 
-    def count(self, what: What, items: F32, journal: Journal) -> F32:
-        """Count items, or pairs by the released counts of `items`: float32[size], summed over everybody, noised.
+    def count(self, what: What, told: F32, journal: Journal) -> F32:
+        """Count items, pairs or votes: float32[size], summed over everybody, noised.
+
+        told: float32, what was released before.
 
         Raises: BudgetExceeded before anything is asked.
         """
@@ -100,7 +103,7 @@ class Federation:
         strategy = CountingStrategy(
             terms,
             what,
-            items,
+            told,
             roster=roster,
             population=self.world.n_people,
             federation=federation,
@@ -114,12 +117,14 @@ class Federation:
         """From a released mean to the sum."""
         return counted(mean, self.world.n_people)
 
-    def company(self, items: F32, pairs: F32) -> Company:
+    def company(self, released: Mapping[What, F32]) -> Company:
         """What the released counts let conclude: post-processing, free of privacy."""
-        terms = self._terms
+        return concluded(self._terms, released, self._read)
+
+    def _read(self, counts: Counts) -> Reading:
         offered, vectors = self.world.offered, self.world.items.vectors
         there = None if offered is None else np.isin(np.arange(len(vectors)), offered.numpy())
-        return company_of(terms.counts(items, pairs), vectors, terms.settings, offered=there)
+        return read_counts(counts, vectors, self.settings.company, offered=there)
 
     def serving(self, head: F32, company: Company | None) -> Serving:
         """What serves people with this head and company."""
@@ -180,12 +185,12 @@ class Federation:
             people = PeopleAsNodes(self.world.n_people)
             app, nodes = client_app(self._plan(), self._person), [node_of(p) for p in people.people()]
             if self.counting is not None:
-                answer_counts(app, self.counting, lambda context: self._person(context).history)
+                answer_counts(app, self.counting, lambda context: self._person(context).history, self._read)
             return LocalGrid(app, nodes, absent=self._is_away), people
         hosted = HostedPeople(self.world.n_people)
         app = cohort_app(self._plan(), self._engine())
         if self.counting is not None:
-            cohort_counts(app, self.counting, self.world.histories)
+            cohort_counts(app, self.counting, self.world.histories, self._read)
         return LocalGrid(app, list(hosted.nodes(hosted.people()))), hosted
 
     def _engine(self) -> CohortEngine:

@@ -4,7 +4,6 @@ import secrets
 from typing import Any
 
 from penchant.simulation.federation import Federation
-from penchant.strategies.counting import What
 from penchant.strategies.record import code, cost, model_record, now, privacy_record, versions
 
 __all__ = ["cost", "now", "run_record"]
@@ -48,4 +47,4 @@ def run_record(federation: Federation) -> dict[str, Any]:
 def _counted(federation: Federation) -> dict[str, int]:
     """How many numbers each count releases."""
     terms = federation.counting
-    return {} if terms is None else {str(what): terms.layout(what).size for what in What}
+    return {} if terms is None else {str(what): terms.layout(what).size for what in terms.guarantees}

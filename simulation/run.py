@@ -33,7 +33,7 @@ from penchant.simulation.serving import Serving
 from penchant.simulation.settings import RunSettings, validated
 from penchant.simulation.world import World, build_world
 from penchant.strategies import HeadState
-from penchant.strategies.counting import What
+from penchant.strategies.counting import What, told_of
 from penchant.strategies.resolution import metrics_release
 from penchant.types import F32, NoiseAt, Unit
 
@@ -155,13 +155,14 @@ def _count(
     terms = federation.counting
     if terms is None:
         return None
-    counts = np.zeros(terms.n_items, np.float32)
-    for what in What:
+    released: dict[What, F32] = {}
+    for what in terms.guarantees:
         journal = CountJournal(run, what, account, lifetime=lifetime, done=watch.counted)
         mean = journal.restore()
-        known = counts
-        counts = federation.count(what, known, journal) if mean is None else federation.totals(mean)
-    company = federation.company(known, counts)
+        released[what] = (
+            federation.count(what, told_of(released), journal) if mean is None else federation.totals(mean)
+        )
+    company = federation.company(released)
     write_atomically(run.company_path, save(dict(company.tensors())))
     return company
 

@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from penchant.interest.company import Company
+from penchant.interest.gate import STAGES
 from penchant.strategies.counting import CountingTerms
 from penchant.strategies.wire import Refused
 
@@ -46,18 +47,19 @@ def admitted(content: bytes, terms: CountingTerms) -> Company:
     shapes = {name: tensor.shape for name, tensor in company.tensors().items()}
     expected = {
         "neighbours": (n_items, kept),
-        "weights": (n_items, kept),
-        "prior": (n_items,),
+        "excess": (n_items, kept),
+        "liked": (n_items,),
         "new": (0,),
         "alike": (n_items, 0),
+        "gate": (len(company.gate.learned) and len(STAGES), 2),
     }
     if shapes != expected:
         raise Refused(f"a company of shapes {shapes}, expected {expected}")
     if company.neighbours.min() < 0 or company.neighbours.max() >= n_items:
         raise Refused("a company with neighbours that are not in the catalogue")
-    for values in (company.weights, company.prior):
-        if not (np.isfinite(values).all() and values.min() >= 0):
-            raise Refused("a company with weights that are no numbers from 0 up")
+    for values, least in ((company.excess, -1), (company.liked, 0), (company.gate.learned, 0)):
+        if not (np.isfinite(values).all() and values.min(initial=0) >= least):
+            raise Refused(f"a company with numbers that are none from {least} up")
     return company
 
 

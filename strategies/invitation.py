@@ -21,7 +21,7 @@ from penchant.config import ModelSettings, Settings, TrainingSettings
 from penchant.errors import BadInput
 from penchant.privacy.adaptive_clip import QuantileClip
 from penchant.rundir import write_atomically
-from penchant.strategies.counting import CountingTerms, What, bound_of
+from penchant.strategies.counting import CountingTerms, What, asked, bound_of
 from penchant.strategies.guarantee import Guarantee
 from penchant.types import F32, NoiseAt, Unit
 
@@ -72,8 +72,11 @@ class Terms(Settings):
     @model_validator(mode="after")
     def _counts_are_bounded_as_stated(self) -> Self:
         """A device bounds what it adds by its own arithmetic: terms that claim less would promise too much."""
-        for what in What:
-            if self.counting is not None and not self._keeps(self.counting, what):
+        counting = self.counting
+        if counting is not None and set(counting.guarantees) != asked(counting.settings).keys():
+            raise ValueError(f"counting {', '.join(counting.guarantees)} is not what its settings ask for")
+        for what in () if counting is None else counting.guarantees:
+            if counting is not None and not self._keeps(counting, what):
                 raise ValueError(f"counting.{what} promises what a device does not do")
         return self
 

@@ -11,7 +11,6 @@ from typing import Any, Final
 from penchant.config import CompanySettings, FederationSettings, PrivacySettings
 from penchant.interest import InterestModel, TensorLayout
 from penchant.strategies.cohort import separation
-from penchant.strategies.counting import What
 from penchant.strategies.guarantee import Guarantee
 from penchant.strategies.resolution import count_releases, metrics_release
 
@@ -57,9 +56,7 @@ def privacy_record(
         "sampling_rate": guarantee.poisson_rate,
         "separation": separation(people, federation),
         "band": guarantee.band,
-        "counts_noise_multipliers": {
-            str(what): event.noise_multiplier for what, event in zip(What, counts, strict=False)
-        },
+        "counts_noise_multipliers": {str(what): event.noise_multiplier for what, event in counts.items()},
         "metrics_share": privacy.metrics_share,
         "metrics_noise_multiplier": None if metrics is None else metrics.noise_multiplier,
         "reproducible_noise": privacy.reproducible_noise,

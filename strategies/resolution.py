@@ -12,7 +12,7 @@ from penchant.privacy.calibrate import checked_delta_for, gaussian_loss_for, noi
 from penchant.privacy.events import GaussianSum
 from penchant.privacy.statistics import metrics_event
 from penchant.strategies.cohort import poisson_rate, separation
-from penchant.strategies.counting import CountingTerms, What, bound_of
+from penchant.strategies.counting import CountingTerms, What, asked, bound_of
 from penchant.strategies.guarantee import Guarantee
 from penchant.types import NoiseAt, Sampling, Unit
 
@@ -46,7 +46,7 @@ def resolved(
             delta=privacy.delta,
             rounds=max(1, ceil(federation.rounds / turns)),
             rate=rate,
-            beside=[*counts, *filter(None, [metrics])] if federation.rounds else [],
+            beside=[*counts.values(), *filter(None, [metrics])] if federation.rounds else [],
         )
     band = _band(privacy, turns, rounds=max(1, federation.rounds))
     following = following_of(privacy, noise)
@@ -61,12 +61,16 @@ def counting_terms(
         return None
     unit = privacy.unit
     releases = count_releases(privacy, federation, company)
-    noise = [event.noise_multiplier for event in releases] or [0.0 for _ in What]
     guarantees = {
-        what.value: Guarantee(unit, NoiseAt.SERVER, bound_of(what, company, unit), z)
-        for what, z in zip(What, noise, strict=True)
+        what: Guarantee(
+            unit,
+            NoiseAt.SERVER,
+            bound_of(what, company, unit),
+            releases[what].noise_multiplier if releases else 0.0,
+        )
+        for what in asked(company)
     }
-    return CountingTerms(company, n_items, **guarantees)
+    return CountingTerms(company, n_items, guarantees)
 
 
 def _counts_anything(privacy: PrivacySettings, company: CompanySettings) -> bool:
@@ -76,26 +80,28 @@ def _counts_anything(privacy: PrivacySettings, company: CompanySettings) -> bool
 
 def count_releases(
     privacy: PrivacySettings, federation: FederationSettings, company: CompanySettings | None
-) -> list[GaussianSum]:
-    """The releases of item counts and of pair counts, in this order; none where nothing is counted or protected.
+) -> dict[What, GaussianSum]:
+    """The release of each count, in the order of `What`; none where nothing is counted or protected.
 
     Raises: BadInput where there is no budget to take a share of.
     """
     if company is None or not _counts_anything(privacy, company) or privacy.unit is Unit.NONE:
-        return []
+        return {}
     if privacy.epsilon is None:
         raise BadInput("company.items counts under a share of privacy.epsilon: give that")
     share = (company.share if federation.rounds else 1.0) - privacy.metrics_share
     if share <= 0 or (federation.rounds and company.share + privacy.metrics_share >= 1):
         raise BadInput("company.share and privacy.metrics_share leave nothing of the budget to the rest")
     loss = gaussian_loss_for(privacy.epsilon, delta=privacy.delta)
-    parts = (share * company.popularity_share, share * (1 - company.popularity_share))
-    releases = [GaussianSum(1 / (loss * sqrt(part)), privacy.unit) for part in parts]
-    metrics = metrics_release(privacy)
-    while (
-        PLDAccountant().epsilon([*releases, *filter(None, [metrics])], delta=privacy.delta) > privacy.epsilon
-    ):
-        releases = [GaussianSum(event.noise_multiplier * _STEP, event.unit) for event in releases]
+    releases = {
+        what: GaussianSum(1 / (loss * sqrt(share * part)), privacy.unit)
+        for what, part in asked(company).items()
+    }
+    beside = [*filter(None, [metrics_release(privacy)])]
+    while PLDAccountant().epsilon([*releases.values(), *beside], delta=privacy.delta) > privacy.epsilon:
+        releases = {
+            what: GaussianSum(event.noise_multiplier * _STEP, event.unit) for what, event in releases.items()
+        }
     return releases
 
 

@@ -114,15 +114,14 @@ def _counts_alone(recipe: Path, epsilon: float | None, delta: float | None) -> d
     """The price of a recipe that counts and trains nothing; None for any other."""
     from penchant.privacy.pricing import cross_checked
     from penchant.simulation.settings import load_settings
-    from penchant.strategies.counting import What
     from penchant.strategies.resolution import count_releases
 
     settings = load_settings(recipe, {"privacy.epsilon": epsilon, "privacy.delta": delta})
     if settings.federation.rounds or settings.privacy.unit is Unit.NONE:
         return None
     events = count_releases(settings.privacy, settings.federation, settings.company)
-    priced = cross_checked(events, delta=settings.privacy.delta)
-    noise = {str(what): event.noise_multiplier for what, event in zip(What, events, strict=True)}
+    priced = cross_checked(list(events.values()), delta=settings.privacy.delta)
+    noise = {str(what): event.noise_multiplier for what, event in events.items()}
     return {**priced.to_record(), "rounds": 0, "counts": noise, "private": True}
 
 

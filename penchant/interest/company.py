@@ -1,97 +1,123 @@
 """What keeps company with what: each item's neighbours, and how much everybody likes each item.
 
-    score(item) = sum over the history of fade(event) * company(event's item, item) + prior(item) * weight / events
+    score(item) = liked(item)^(1 - target_power) * (1 + weight * apart(item))
+    apart(item) = sum over the history of share(event) * excess(event, item)
 
-It serves anybody with a history of any length, without training, and each event's part in a score is its own reason.
-NumPy alone: a device needs no more.
+*Excess* is how much more often than by chance an item stands near another, 0 where both keep no company. The gate gives
+the weight, by how many events are known; without events the score is what everybody likes. It serves anybody with a
+history of any length, without training, and each event's part in a score is its own reason. NumPy alone: a device needs
+no more.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from penchant.config import CompanySettings
+from penchant.interest.gate import Gate
 from penchant.types import F32, I32
 
-_FORGOTTEN = 14
+_FORGOTTEN: Final = 14
 """Half-lives after which an event no longer matters."""
+
+_LEAST: Final = 0.02
+"""What shunned company leaves of an item's score: a count can never tell that something is impossible."""
 
 
 @dataclass(frozen=True, eq=False)
 class Company:
-    """neighbours: int32[n_items, k].  weights: float32[n_items, k], at least 0.  prior: float32[n_items], at least 0.
+    """neighbours: int32[n_items, k].  excess: float32[n_items, k], at least -1, of the item for each neighbour.
 
+    liked: float32[n_items], above 0, how much everybody likes each; the typical item 1.
     new: int32[n_new], items that nobody could meet while counting: no neighbours of any other.
-    alike: float32[n_items, n_new], what each item says for them by its text.
-    memory: half-life of the history, in events; for new items `text_memory`, with as much weight in all.
-    prior_events: weight of the prior, in events of one's own.
+    alike: float32[n_items, n_new], the excess of each item for them by their texts.
+    text_memory: half-life of the history as new items are held against it, in events.
+    source_power, target_power: as in the settings.
     """
 
     neighbours: I32
-    weights: F32
-    prior: F32
+    excess: F32
+    liked: F32
     new: I32
     alike: F32
-    memory: float
+    gate: Gate
     text_memory: float
-    prior_events: float
+    source_power: float
+    target_power: float
 
     @property
     def n_items(self) -> int:
-        return len(self.prior)
+        return len(self.liked)
 
     def scores(self, histories: Sequence[I32]) -> F32:
-        """float32[n_people, n_items], at least 0. histories: int32[n_events] each, in order of time; may be empty."""
+        """float32[n_people, n_items], above 0. histories: int32[n_events] each, in order of time; may be empty."""
         return np.stack([self._scores(history) for history in histories])
 
-    def fading(self, history: I32, half_life: float) -> tuple[I32, F32]:
-        """The events that still matter, latest first, and how much each does: from 1 down."""
-        latest = history[::-1][: ceil(_FORGOTTEN * half_life)]
-        return latest, (0.5 ** (np.arange(len(latest)) / half_life)).astype(np.float32)
+    def blended(self, apart: F32, weight: float) -> F32:
+        """Scores under any weight of what a history says beyond chance, float32[n_items] both."""
+        return np.asarray(
+            self.base * np.maximum(1 + np.float32(weight) * apart, np.float32(_LEAST)), np.float32
+        )
 
-    def reasons(self, history: I32, item: int) -> F32:
-        """What each event added to the item's score: float32[n_events], in order of time; the rest is the prior's."""
-        added = np.zeros(len(history), np.float32)
-        if item in self.new:
-            latest, fade = self._long(history)
-            parts = self.alike[latest, int(np.flatnonzero(self.new == item)[0])] * fade
-        else:
-            latest, fade = self.fading(history, self.memory)
-            parts = (self.weights[latest] * (self.neighbours[latest] == item)).sum(1) * fade
-        added[len(history) - len(latest) :] = parts[::-1]
-        return added
+    @cached_property
+    def base(self) -> F32:
+        """What everybody's liking gives an item: float32[n_items]."""
+        return np.asarray(self.liked ** np.float32(1 - self.target_power), np.float32)
 
-    def prior_weight(self, n_events: int) -> float:
-        return self.prior_events / max(1, n_events)
+    def gathered(self, latest: I32, parts: F32) -> F32:
+        """float32[n_items]: what events give their neighbours, summed. parts: float32[n_events, k]."""
+        summed = np.bincount(self.neighbours[latest].ravel(), parts.ravel(), self.n_items)
+        return summed.astype(np.float32)
 
     def _scores(self, history: I32) -> F32:
-        prior = np.float32(self.prior_weight(len(history))) * self.prior if len(history) else self.prior
-        latest, fade = self.fading(history, self.memory)
-        parts = (self.weights[latest] * fade[:, None]).ravel()
-        summed = np.bincount(self.neighbours[latest].ravel(), parts, self.n_items)
-        if len(self.new) and len(history):
-            latest, fade = self._long(history)
-            summed[self.new] = fade @ self.alike[latest]
-        return (summed + prior).astype(np.float32)
+        way = self.gate.at(len(history))
+        if way.weight == 0:
+            return self.base
+        latest, shares = self.shares(history, way.memory)
+        apart = self.gathered(latest, self.excess[latest] * shares[:, None])
+        if len(self.new):
+            latest, shares = self.shares(history, self.text_memory)
+            apart[self.new] = shares @ self.alike[latest]
+        return self.blended(apart, way.weight)
 
-    def _long(self, history: I32) -> tuple[I32, F32]:
-        """The history as new items are held against it, with as much weight in all as others find."""
-        _, short = self.fading(history, self.memory)
-        latest, fade = self.fading(history, self.text_memory)
-        return latest, fade * np.float32(short.sum() / max(float(fade.sum()), 1e-12))
+    def shares(self, history: I32, memory: float) -> tuple[I32, F32]:
+        """The events that still matter, latest first, and how much each does: together 1."""
+        latest = history[::-1][: ceil(_FORGOTTEN * memory)]
+        fade = 0.5 ** (np.arange(len(latest)) / memory) * self.liked[latest] ** (1 - self.source_power)
+        return latest, (fade / max(fade.sum(), 1e-12)).astype(np.float32)
+
+    def reasons(self, history: I32, item: int) -> F32:
+        """What each event added to the item's score: float32[n_events], in order of time; the rest is everybody's.
+
+        Where events speak against an item so much that the score stands at its floor, they add up to less than that.
+        """
+        added = np.zeros(len(history), np.float32)
+        if not len(history):
+            return added
+        way = self.gate.at(len(history))
+        if item in self.new:
+            latest, shares = self.shares(history, self.text_memory)
+            parts = self.alike[latest, int(np.flatnonzero(self.new == item)[0])] * shares
+        else:
+            latest, shares = self.shares(history, way.memory)
+            parts = (self.excess[latest] * (self.neighbours[latest] == item)).sum(1) * shares
+        added[len(history) - len(latest) :] = parts[::-1] * np.float32(way.weight) * self.base[item]
+        return added
 
     def tensors(self) -> dict[str, npt.NDArray[np.generic]]:
         """As it is stored and handed out."""
         return {
             "neighbours": self.neighbours,
-            "weights": self.weights,
-            "prior": self.prior,
+            "excess": self.excess,
+            "liked": self.liked,
             "new": self.new,
             "alike": self.alike,
+            "gate": self.gate.learned,
         }
 
     @classmethod
@@ -99,11 +125,12 @@ class Company:
         """The inverse of `tensors`."""
         return cls(
             np.asarray(tensors["neighbours"], np.int32),
-            np.asarray(tensors["weights"], np.float32),
-            np.asarray(tensors["prior"], np.float32),
+            np.asarray(tensors["excess"], np.float32),
+            np.asarray(tensors["liked"], np.float32),
             np.asarray(tensors["new"], np.int32),
             np.asarray(tensors["alike"], np.float32),
-            settings.memory,
+            Gate.of(settings, np.asarray(tensors["gate"], np.float32)),
             settings.text_memory,
-            settings.prior_events,
+            settings.source_power,
+            settings.target_power,
         )

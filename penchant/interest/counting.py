@@ -59,6 +59,15 @@ class Chosen:
         cells: I64 = low * len(self.items) - low * (low + 1) // 2 + high - low - 1
         return cells
 
+    def pairs(self, cells: I64) -> tuple[I64, I64]:
+        """The items of each cell, the inverse of `cell`: int64[n] each, the lower number first."""
+        m = len(self.items)
+        starts = np.arange(m) * m - np.arange(m) * (np.arange(m) + 1) // 2
+        low = np.searchsorted(starts, cells, side="right") - 1
+        low -= low == m - 1  # the last row is empty, and starts where the one before ends
+        high = cells - starts[low] + low + 1
+        return self.items[low].astype(np.int64), self.items[high].astype(np.int64)
+
 
 @dataclass(frozen=True, eq=False)
 class Counts:

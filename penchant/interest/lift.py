@@ -10,13 +10,14 @@ It reads released counts and the public catalogue alone, so it costs no privacy.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 from penchant.config import CompanySettings
 from penchant.interest.company import Company
 from penchant.interest.counting import Chosen, Counts
+from penchant.interest.gate import Gate
 from penchant.types import F32, F64, I64, Bool
 
 _STEPS = 60
@@ -26,9 +27,28 @@ _LEAST_LIFT = 0.02
 _ROWS = 512
 
 
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What released counts say of the catalogue.
+
+    pull: float32[n_items, k], by how much each excess would rise with one more count of its pair, before rounding down.
+    """
+
+    company: Company
+    chosen: Chosen
+    pull: F32
+
+
 def company_of(
     counts: Counts, vectors: F32, settings: CompanySettings, *, offered: Bool | None = None
 ) -> Company:
+    """The company alone; see `read_counts`."""
+    return read_counts(counts, vectors, settings, offered=offered).company
+
+
+def read_counts(
+    counts: Counts, vectors: F32, settings: CompanySettings, *, offered: Bool | None = None
+) -> Reading:
     """vectors: float32[n_items, width], what the language model reads in each item.
 
     offered: bool[n_items], whether an item was there to be met while counting; one that was not is taken to be liked
@@ -39,38 +59,44 @@ def company_of(
     liked = counts.liked
     if offered is not None:
         liked = np.where(offered, liked, np.median(liked[offered]))
-    mass = liked / liked[chosen.items].sum() * observed.sum()
+    noise = _undamped(np.full((len(chosen.items),) * 2, counts.pair_noise), chosen)
+    total = max(
+        float(observed.sum()), float(np.sqrt(2 * (noise**2).sum())), 1e-9
+    )  # noise alone may sum to less than 0
+    mass = liked / liked[chosen.items].sum() * total
     directions = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     lift = _lift(observed, mass, directions, chosen)
-    typical = float(np.median(mass))
-    source, target = (mass / typical) ** settings.source_power, (mass / typical) ** settings.target_power
-    noise = _undamped(np.full((len(chosen.items),) * 2, counts.pair_noise), chosen)
     new = np.flatnonzero(np.zeros(len(mass), np.bool_) if offered is None else ~offered)
-    neighbours, weights, alike = [], [], []
+    relative = (liked / np.median(liked)).astype(np.float32)
+    prominence = relative ** np.float32(1 - settings.target_power)
+    columns: dict[str, list[F32]] = {"excess": [], "pull": [], "alike": []}
+    neighbours = []
     for rows in _blocks(len(mass)):
-        expected = np.outer(mass[rows], mass / mass[chosen.items].sum()) * lift(
-            directions[rows] @ directions.T
-        )
-        _correct(expected, rows, observed, noise, chosen, settings.trust)
-        expected[np.arange(len(rows)), rows] = 0
-        block = (expected / np.outer(source[rows], target)).astype(np.float32)
-        alike.append(block[:, new].copy())
-        block[:, new] = 0
-        best = np.argpartition(-block, min(settings.neighbours, block.shape[1]) - 1, axis=1)
-        best = np.sort(best[:, : settings.neighbours], axis=1)
+        chance = np.maximum(np.outer(mass[rows], mass / mass[chosen.items].sum()), 1e-12)
+        expected = chance * lift(directions[rows] @ directions.T)
+        believed = _correct(expected, rows, observed, noise, chosen, settings.trust)
+        excess = (expected / chance - 1).astype(np.float32)
+        excess[np.arange(len(rows)), rows] = 0
+        columns["alike"].append(excess[:, new].copy())
+        excess[:, new] = 0
+        k = min(settings.neighbours, excess.shape[1])
+        best = np.sort(np.argpartition(-np.abs(excess) * prominence, k - 1, axis=1)[:, :k], axis=1)
         neighbours.append(best.astype(np.int32))
-        weights.append(np.take_along_axis(block, best, axis=1))
-    prior = (mass / source).mean() * mass / mass[chosen.items].sum() / target
-    return Company(
+        columns["excess"].append(np.take_along_axis(excess, best, axis=1))
+        columns["pull"].append(np.take_along_axis((believed / chance).astype(np.float32), best, axis=1))
+    stacked = {name: np.concatenate(parts) for name, parts in columns.items()}
+    company = Company(
         np.concatenate(neighbours),
-        np.concatenate(weights),
-        prior.astype(np.float32),
+        stacked["excess"],
+        relative,
         new.astype(np.int32),
-        np.concatenate(alike),
-        settings.memory,
+        stacked["alike"],
+        Gate.of(settings),
         settings.text_memory,
-        settings.prior_events,
+        settings.source_power,
+        settings.target_power,
     )
+    return Reading(company, chosen, stacked["pull"])
 
 
 def _square(pairs: F64, chosen: Chosen) -> F64:
@@ -108,21 +134,39 @@ def _lift(observed: F64, mass: F64, directions: F32, chosen: Chosen) -> _Lift:
     filled = expectation > 0
     middle = np.bincount(step, similarity, size)[filled] / np.bincount(step, minlength=size)[filled]
     raw = counted[filled] / expectation[filled]
-    rising = isotonic_regression(raw, weights=expectation[filled]).x
+    rising = _rising(raw, expectation[filled].astype(np.float64))
     return _Lift(middle, np.maximum(rising, _LEAST_LIFT))
 
 
-def _correct(expected: F64, rows: I64, observed: F64, noise: F64, chosen: Chosen, trust: float) -> None:
-    """Move the expectations of counted pairs towards their counts, in place."""
+def _rising(values: F64, weights: F64) -> F64:
+    """The rising sequence that lies nearest in weighted squares, by its min-max formula: a device has no SciPy.
+
+    Source: Robertson, Wright and Dykstra 1988, Order Restricted Statistical Inference, theorem 1.4.4.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(values * weights)])
+    sizes = np.concatenate([[0.0], np.cumsum(weights)])
+    n = len(values)
+    means = [(sums[first + 1 :] - sums[first]) / (sizes[first + 1 :] - sizes[first]) for first in range(n)]
+    return np.array([max(means[first][at - first :].min() for first in range(at + 1)) for at in range(n)])
+
+
+def _correct(expected: F64, rows: I64, observed: F64, noise: F64, chosen: Chosen, trust: float) -> F64:
+    """Move the expectations of counted pairs towards their counts, in place.
+
+    Returns: float64[n_rows, n_items], by how much each would move for one more count: 0 for pairs that are not counted.
+    """
+    believed = np.zeros_like(expected)
     among = np.flatnonzero(chosen.place[rows] >= 0)
     if len(among) == 0:
-        return
+        return believed
     places = chosen.place[rows[among]]
     where = np.ix_(among, chosen.items)
     guess = expected[where]
     variance = (trust * guess) ** 2
-    moved = guess + (observed[places] - guess) * variance / (variance + noise[places] ** 2 + 1e-12)
-    expected[where] = np.maximum(moved, 0)
+    share = variance / (variance + noise[places] ** 2 + 1e-12)
+    expected[where] = np.maximum(guess + (observed[places] - guess) * share, 0)
+    believed[where] = share / np.outer(chosen.damping[places], chosen.damping)
+    return believed
 
 
 def _blocks(n: int) -> Iterator[I64]:

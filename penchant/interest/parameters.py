@@ -49,12 +49,13 @@ class TensorLayout:
         for name, shape in self.shapes:
             if tensors[name].shape != shape:
                 raise BadInput(f"{name} has shape {tensors[name].shape}, expected {shape}")
-        return np.concatenate([np.asarray(tensors[name], np.float32).ravel() for name in self.names])
+        parts = [np.asarray(tensors[name], np.float32).ravel() for name in self.names]
+        return np.concatenate([np.empty(0, np.float32), *parts])
 
     def unflatten(self, flat: F32) -> dict[str, F32]:
         """The inverse of `flatten`; the tensors are views."""
         sizes = [int(np.prod(shape)) for _, shape in self.shapes]
-        parts = np.split(flat, np.cumsum(sizes)[:-1])
+        parts = np.split(flat, np.cumsum(sizes))[:-1]
         return {name: part.reshape(shape) for (name, shape), part in zip(self.shapes, parts, strict=True)}
 
     def unstack(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -72,7 +72,8 @@ def privacy(saved: SavedRun) -> dict[str, Any]:
 
 def _mechanism(stated: Mapping[str, Any]) -> str:
     band, clip_quantile = stated.get("band", 1), stated.get("clip_quantile")
-    counted = "counts of items and of pairs of items, of bounded contributions, each released once"
+    voted = "" if "votes" not in (stated.get("counts_noise_multipliers") or {}) else ", and votes on the gate"
+    counted = f"counts of items and of pairs of items{voted}, of bounded contributions, each released once"
     if not stated.get("counts_noise_multipliers"):
         return _of_rounds(band, clip_quantile)
     if stated["rounds"] == 0:
@@ -147,8 +148,9 @@ def several_interactions(events: Sequence[PrivacyEvent], delta: float) -> Iterat
 def _covered(stated: Mapping[str, Any], *, released: bool) -> list[str]:
     covered = []
     if stated.get("counts_noise_multipliers"):
+        votes = " and of votes" if "votes" in stated["counts_noise_multipliers"] else ""
         covered.append(
-            "the counts of items and of pairs, and all that is computed from them, whoever sees it"
+            f"the counts of items and of pairs{votes}, and all that is computed from them, whoever sees it"
         )
     if stated["rounds"] > 0:
         covered.append("the shared head after every round, whoever sees it, with whatever else they know")

@@ -27,7 +27,7 @@ from penchant.strategies.resolution import counting_terms
 from penchant.strategies.wire import TrainRequest, read_update, request_content
 from penchant.types import Event, Kind, Unit
 
-COMPANY = CompanySettings(items=5, window=3, neighbours=4)
+COMPANY = CompanySettings(items=5, window=3, neighbours=4, gate_share=0.1)
 
 
 def counting(n_items: int) -> CountingTerms:
@@ -56,11 +56,11 @@ class Asking:
         assert self.terms is not None
         device = StoredDevice(store, invitation, self.plan)
         self._grid = LocalGrid(Participant(self.plan, device, Enrolment(home)).app(), [1])
-        self._nothing = np.zeros(len(invitation.catalogue), np.float32)
 
     def count(self, what: What, round_: int = 1) -> Message:
         assert self.terms is not None
-        content = request_content(self.terms.told, TrainRequest(round_, self._nothing))
+        told = self.terms.told(what)
+        content = request_content(told, TrainRequest(round_, np.zeros(told.size, np.float32)))
         return self.send(content, f"train.{what}")
 
     def send(self, content: RecordDict, kind: str) -> Message:
@@ -129,10 +129,11 @@ def company(n_items: int, **wrong: np.ndarray) -> Company:
     random = np.random.default_rng(0)
     tensors = {
         "neighbours": random.integers(0, n_items, (n_items, 4)).astype(np.int32),
-        "weights": random.random((n_items, 4), np.float32),
-        "prior": random.random(n_items, np.float32),
+        "excess": random.random((n_items, 4), np.float32),
+        "liked": random.random(n_items, np.float32),
         "new": np.zeros(0, np.int32),
         "alike": np.zeros((n_items, 0), np.float32),
+        "gate": np.zeros((0, 2), np.float32),
         **wrong,
     }
     return Company.read(tensors, COMPANY)
@@ -146,11 +147,12 @@ def test_a_company_is_kept_as_it_came_and_another_is_turned_away(
     wrong = {
         "a neighbour that is not there": company(n_items, neighbours=np.full((n_items, 4), n_items)),
         "a negative neighbour": company(n_items, neighbours=np.full((n_items, 4), -1)),
-        "no number": company(n_items, prior=np.full(n_items, np.nan)),
-        "a negative weight": company(n_items, weights=np.full((n_items, 4), -0.1)),
+        "no number": company(n_items, liked=np.full(n_items, np.nan)),
+        "rarer than never": company(n_items, excess=np.full((n_items, 4), -1.1)),
+        "a gate of another kind": company(n_items, gate=np.ones((2, 2))),
         "another catalogue": company(n_items + 1),
         "too many neighbours": company(
-            n_items, neighbours=np.zeros((n_items, 9)), weights=np.zeros((n_items, 9))
+            n_items, neighbours=np.zeros((n_items, 9)), excess=np.zeros((n_items, 9))
         ),
     }
     good = company(n_items)
@@ -176,7 +178,7 @@ def test_terms_that_promise_what_a_device_does_not_do_are_refused(
     _, invitation = counted
     record = invitation.terms.model_dump(mode="json")
     assert Terms.model_validate(record) == invitation.terms
-    record["counting"]["pairs"]["clip_bound"] = 0.5
+    record["counting"]["guarantees"]["pairs"]["clip_bound"] = 0.5
     with pytest.raises(ValueError, match=r"counting\.pairs promises"):
         Terms.model_validate(record)
     fewer = invitation.terms.model_copy(update={"counting": counting(3)})

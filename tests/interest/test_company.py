@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import isotonic_regression
 
 from penchant.config import CompanySettings
 from penchant.interest.company import Company
 from penchant.interest.counting import Chosen, Counts
-from penchant.interest.lift import company_of
+from penchant.interest.lift import _rising, company_of
 from penchant.types import F32
 
 SETTINGS = CompanySettings(items=6, neighbours=6, damping=0.0, memory=2.0, prior_events=3.0)
@@ -25,7 +28,7 @@ def _counts(noise: float) -> Counts:
 
 def _dense(company: Company) -> F32:
     dense = np.zeros((company.n_items, company.n_items), np.float32)
-    np.put_along_axis(dense, company.neighbours.astype(np.int64), company.weights, axis=1)
+    np.put_along_axis(dense, company.neighbours.astype(np.int64), company.excess, axis=1)
     return dense
 
 
@@ -33,8 +36,8 @@ def test_company_that_was_counted_is_found_and_noise_that_drowns_it_takes_it_bac
     sure, doubtful = (_dense(company_of(_counts(noise), TEXTS, SETTINGS)) for noise in (1e-9, 1e6))
     assert sure[0].argmax() == 1
     assert sure[1].argmax() == 0
-    assert sure[0, 1] / sure[0, 2] == pytest.approx(10.0, rel=0.05)
-    assert doubtful[0, 1] / doubtful[0, 2] < 3
+    assert (1 + sure[0, 1]) / (1 + sure[0, 2]) == pytest.approx(10.0, rel=0.05)
+    assert (1 + doubtful[0, 1]) / (1 + doubtful[0, 2]) < 3
 
 
 def test_an_item_that_nobody_touched_has_company_by_its_text() -> None:
@@ -54,25 +57,23 @@ def test_an_item_that_could_not_be_met_is_held_against_the_whole_history_by_its_
     assert company.new.tolist() == [6]
     assert company.scores([old_and_alike])[0, 6] > company.scores([others])[0, 6]
     added = company.reasons(old_and_alike, 6)
-    whole = added.sum() + company.prior_weight(41) * company.prior[6]
-    assert company.scores([old_and_alike])[0, 6] == pytest.approx(whole, rel=1e-5)
+    assert company.scores([old_and_alike])[0, 6] == pytest.approx(added.sum() + company.base[6], rel=1e-5)
     assert added[0] > added[1]
 
 
-def test_a_score_is_the_sum_of_its_reasons_and_the_prior() -> None:
+def test_a_score_is_the_sum_of_its_reasons_and_what_everybody_likes() -> None:
     company = company_of(_counts(1.0), TEXTS, SETTINGS)
     history = np.array([3, 0, 4, 0], np.int32)
     scores = company.scores([history])[0]
     for item in range(company.n_items):
         added = company.reasons(history, item)
-        whole = added.sum() + company.prior_weight(4) * company.prior[item]
-        assert scores[item] == pytest.approx(whole, rel=1e-5)
+        assert scores[item] == pytest.approx(added.sum() + company.base[item], rel=1e-5)
     assert company.reasons(history, 1)[1] < company.reasons(history, 1)[3]  # the later event of the same item
 
 
 def test_without_a_history_everybody_gets_what_is_liked() -> None:
     company = company_of(_counts(1.0), TEXTS, SETTINGS)
-    assert (company.scores([np.empty(0, np.int32)])[0] == company.prior).all()
+    assert (company.scores([np.empty(0, np.int32)])[0] == company.base).all()
 
 
 def test_it_reads_as_it_was_written() -> None:
@@ -80,3 +81,19 @@ def test_it_reads_as_it_was_written() -> None:
     again = Company.read(company.tensors(), SETTINGS)
     history = [np.array([1, 2], np.int32)]
     assert (again.scores(history) == company.scores(history)).all()
+
+
+@given(st.lists(st.tuples(st.floats(-5, 5), st.floats(0.01, 5)), min_size=1, max_size=20))
+def test_the_lift_rises_as_scipy_would_let_it(steps: list[tuple[float, float]]) -> None:
+    values, weights = np.array(steps).T
+    np.testing.assert_allclose(
+        _rising(values, weights), isotonic_regression(values, weights=weights).x, atol=1e-9
+    )
+
+
+def test_counts_that_are_noise_alone_say_nothing_absurd() -> None:
+    counts = _counts(1.0)
+    for pairs in (np.zeros_like(counts.pairs), -np.ones_like(counts.pairs)):
+        company = company_of(Counts(counts.items, pairs, 1.0, 1.0), TEXTS, SETTINGS)
+        assert np.isfinite(company.excess).all()
+        assert np.abs(company.excess).max() < 30

@@ -1,5 +1,6 @@
 """Counts on loopback: what a simulation counts, over TLS, once each, charged before they exist, and handed out."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,16 @@ from penchant.client.device_store import DeviceStore
 from penchant.client.enrolment import Enrolment
 from penchant.client.sealing import Passphrase
 from penchant.datasets import Dataset
+from penchant.interest.lift import read_counts
 from penchant.privacy.charges import Charges
 from penchant.privacy.checks import UNSIGNED_CHECKS
 from penchant.privacy.ledger import read_ledger
 from penchant.privacy.verify import verify
 from penchant.rundir import RunDirectory
 from penchant.simulation.counting import summed
-from penchant.strategies.counting import What
+from penchant.strategies.counting import What, told_of
 from penchant.strategies.wire import TrainRequest
-from penchant.types import F64, I32
+from penchant.types import F32, F64, I32
 from tests.server.deployed import (
     SECRET,
     Deployed,
@@ -94,7 +96,8 @@ def test_a_killed_server_counts_nothing_twice_and_trains_what_is_left(tmp_path: 
 def test_a_deployment_counts_what_a_simulation_counts_and_serves_who_comes_later(
     tmp_path: Path, tiny: Dataset
 ) -> None:
-    plain: dict[str, Any] = {"company": {"items": 5, "window": 3}, "privacy": {"unit": "none"}}
+    voted = {"items": 5, "window": 3, "gate_share": 0.1}
+    plain: dict[str, Any] = {"company": voted, "privacy": {"unit": "none"}}
     with deployed(tmp_path, tiny, federation={"rounds": 0}, server=THREE, **plain) as one:
         homes = [one.device(user, enrolled=False) for user in PEOPLE]
         one.enroll(*homes)
@@ -106,18 +109,20 @@ def test_a_deployment_counts_what_a_simulation_counts_and_serves_who_comes_later
         late = one.device("dee")
         assert exit_code(one.start_client(late)) == 0
         assert company_of(late) == run.company_path.read_bytes()
-        assert [row["clients"] for row in one.counts()] == [3, 3], "the late one was counted"
+        assert [row["clients"] for row in one.counts()] == [3, 3, 3], "the late one was counted"
         server.terminate()
         assert exit_code(server) == 130
 
 
 def _counted_as_simulated(one: Deployed, data: Dataset) -> None:
-    terms, told = one.deployment.invitation().terms.counting, np.zeros(len(data.catalogue), np.float32)
+    invitation = one.deployment.invitation()
+    terms, released = invitation.terms.counting, dict[What, F32]()
     assert terms is not None
+    read = partial(read_counts, vectors=invitation.vectors, settings=terms.settings)
     for what in What:
-        asked = TrainRequest(1, told)
-        expected = summed(terms, what, [history(data, user) for user in PEOPLE], asked)
+        asked = TrainRequest(1, told_of(released))
+        expected = summed(terms, what, [history(data, user) for user in PEOPLE], asked, read)
         found = len(PEOPLE) * mean(one.deployment.run, what)
         assert np.abs(expected).max() > 0
         np.testing.assert_allclose(found, expected, atol=1e-6)
-        told = found.astype(np.float32)
+        released[what] = found.astype(np.float32)

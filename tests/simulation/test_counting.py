@@ -43,10 +43,13 @@ def _settings(*assignments: str, data: str = "movielens-100k") -> RunSettings:
     return load_settings(None, {"data": data}, (*COUNTING, *assignments))
 
 
-def _counted(federation: Federation) -> tuple[F32, F32]:
-    n_items = len(federation.world.dataset.catalogue)
-    items = federation.count(What.ITEMS, np.zeros(n_items, np.float32), NoJournal())
-    return items, federation.count(What.PAIRS, items, NoJournal())
+def _counted(federation: Federation) -> tuple[F32, ...]:
+    assert federation.counting is not None
+    released: list[F32] = []
+    for what in federation.counting.guarantees:
+        told = np.concatenate([np.empty(0, np.float32), *released])
+        released.append(federation.count(what, told, NoJournal()))
+    return tuple(released)
 
 
 def _doubts(run: RunDirectory) -> dict[str, str]:
@@ -56,7 +59,7 @@ def _doubts(run: RunDirectory) -> dict[str, str]:
 
 @pytest.mark.parametrize("unit", [Unit.NONE, Unit.USER, Unit.EVENT])
 def test_people_as_nodes_and_people_in_a_cohort_are_counted_alike(small_world: Small, unit: Unit) -> None:
-    terms = (f"privacy.unit={unit}", "privacy.reproducible_noise=true")
+    terms = (f"privacy.unit={unit}", "privacy.reproducible_noise=true", "company.gate_share=0.2")
     engines = [_settings(*terms, f"engine={engine}") for engine in ("cohort", "flower")]
     counted = [_counted(Federation.of(settings, small_world(8, settings))) for settings in engines]
     for one, other in zip(*counted, strict=True):
@@ -90,7 +93,7 @@ def test_the_noise_in_a_count_is_what_is_charged(small_world: Small, unit: Unit)
     terms = federation.counting
     assert terms is not None
     first, again = _counted(federation), _counted(federation)
-    for what, one, other in zip(What, first, again, strict=True):
+    for what, one, other in zip(terms.guarantees, first, again, strict=True):
         if what is What.ITEMS:  # pairs rest on which items were chosen, and those differ
             assert np.std(one - other) / np.sqrt(2) == pytest.approx(terms.noise(what), rel=0.1)
 
@@ -210,3 +213,25 @@ def test_a_count_that_was_released_and_lost_is_never_drawn_again(shop: Path, tmp
     (run.counts / "items.safetensors").unlink()
     with pytest.raises(CheckFailed, match="lost or changed"):
         simulate(settings, tmp_path / "run", resume=True)
+
+
+def test_votes_on_the_gate_are_charged_said_and_taken_up_again(shop: Path, tmp_path: Path) -> None:
+    terms = ("company.gate_share=0.2", "company.popularity_share=0.25", "privacy.epsilon=20.0")
+    settings = _settings(*terms, "privacy.reproducible_noise=true", data=str(shop))
+    run = simulate(settings, tmp_path / "run")
+    assert [c.purpose for c in Charges(read_ledger(run.ledger_path)).all()] == ["items", "pairs", "votes"]
+    assert _doubts(run) == {}
+    assert main(["report", str(run.root), "--format", "json"]) == 0
+    said = json.loads(run.report_json_path.read_text())["privacy"]
+    shares = {part["purpose"]: part["share"] for part in said["split"]}
+    assert shares == pytest.approx({"items": 0.2, "pairs": 0.6, "votes": 0.2}, rel=1e-3)
+    assert said["epsilon"] <= 20
+    assert "votes" in said["mechanism"]["name"]
+    assert "votes" in " ".join(said["covered"])
+    first = load_run(run).serving.company
+    run.company_path.unlink()
+    again = load_run(simulate(settings, run.root, resume=True)).serving.company
+    assert first is not None
+    assert again is not None
+    assert (first.gate.learned == again.gate.learned).all()
+    assert len(first.gate.learned) > 0

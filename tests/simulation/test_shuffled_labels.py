@@ -33,8 +33,10 @@ def _shuffled(world: World) -> World:
 def _test_ndcg(world: World) -> float:
     settings = load_settings(RECIPE, {}, SHORT)
     federation = Federation.of(settings, world)
-    items = federation.count(What.ITEMS, np.zeros(len(world.dataset.catalogue), np.float32), NoJournal())
-    company = federation.company(items, federation.count(What.PAIRS, items, NoJournal()))
+    items = federation.count(What.ITEMS, np.empty(0, np.float32), NoJournal())
+    company = federation.company(
+        {What.ITEMS: items, What.PAIRS: federation.count(What.PAIRS, items, NoJournal())}
+    )
     state = federation.train(federation.initial_state(), NoJournal())
     scores = scorer(federation.serving(state.head, company), world, adapters=None)
     return watched(world.examination(Part.TEST, seed=0), scores)["ndcg@10"]
