@@ -110,7 +110,7 @@ class CompanySettings(Settings):
     text_memory: float = Field(default=200.0, gt=0)
     """The same for items that nobody could meet while counting: their texts are held against the whole history."""
 
-    evidence: float = Field(default=1.5, ge=0)
+    evidence: float = Field(default=1.0, ge=0)
     """Weight of one's own events against what everybody likes, where many are known; 1: as they were counted."""
 
     prior_events: float = Field(default=0.0, ge=0)
