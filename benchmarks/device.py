@@ -1,5 +1,7 @@
 """How fast a device recommends, and what it holds: `python benchmarks/device.py [N_ITEMS …]`.
 
+By a head, by counted company, and by both.
+
 Random weights of the default shape: what is timed depends on sizes alone. Each size runs in a process of its own, one
 thread. Timed is what a person waits for: one more event is recorded in the encrypted store, durably, then the agent's
 list is made: scores of all items, what is seen or hidden left out, the ten best, and their reasons.
@@ -11,9 +13,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from penchant.interest.company import Company
 
 SIZES: Final = (10_000, 100_000)
 EVENTS: Final = 50
@@ -21,7 +26,10 @@ LISTS: Final = 300
 DIMENSION: Final = 128
 
 
-def export(n_items: int, path: Path) -> None:
+SERVED: Final = ("head", "company", "both")
+
+
+def export(n_items: int, served: str, path: Path) -> None:
     """Write a model of the default settings for a catalogue of that size."""
     from penchant.catalogue import Catalogue
     from penchant.client.score_graph import write_score_graph
@@ -32,10 +40,38 @@ def export(n_items: int, path: Path) -> None:
     vectors = np.random.default_rng(0).normal(size=(n_items, DIMENSION)).astype(np.float32)
     model = InterestModel(vectors, ModelSettings(), seed=0)
     catalogue = Catalogue(ids, ids, ids, (("category",),) * n_items)
-    write_score_graph(path, model, catalogue, max_history=EVENTS, origin="", belongs_to="")
+    write_score_graph(
+        path,
+        model,
+        catalogue,
+        max_history=EVENTS,
+        origin="",
+        belongs_to="",
+        company=None if served == "head" else company(n_items),
+        head_weight=0.5 if served == "both" else 0.0,
+    )
 
 
-def measure(path: Path) -> dict[str, float]:
+def company(n_items: int) -> "Company":
+    """As long and as wide as a counted one."""
+    from penchant.config import CompanySettings
+    from penchant.interest.company import Company
+
+    settings, random = CompanySettings(), np.random.default_rng(2)
+    shape = (n_items, settings.neighbours)
+    return Company.read(
+        {
+            "neighbours": random.integers(0, n_items, shape),
+            "weights": random.random(shape, np.float32),
+            "prior": random.random(n_items, np.float32),
+            "new": np.zeros(0),
+            "alike": np.zeros((n_items, 0)),
+        },
+        settings,
+    )
+
+
+def measure(path: Path) -> dict[str, float | str]:
     """Milliseconds from a new event to the list that counts it, and MB held."""
     from penchant.client.device_store import DeviceStore
     from penchant.client.preferences import Preferences
@@ -69,6 +105,7 @@ def measure(path: Path) -> dict[str, float]:
         if line.startswith("VmRSS")
     )
     return {
+        "served": path.stem.partition("-")[0],
         "items": len(scorer.items),
         "p50_ms": round(float(p50), 2),
         "p99_ms": round(float(p99), 2),
@@ -82,9 +119,10 @@ def measure(path: Path) -> dict[str, float]:
 def main(sizes: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for n_items in sizes or SIZES:
-            path = Path(folder) / f"{n_items}.onnx"
-            export(n_items, path)
-            subprocess.run([sys.executable, __file__, "--measure", str(path)], check=True)
+            for served in SERVED:
+                path = Path(folder) / f"{served}-{n_items}.onnx"
+                export(n_items, served, path)
+                subprocess.run([sys.executable, __file__, "--measure", str(path)], check=True)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from penchant.interest import round_negatives
 
 
 def export_current(home: Path, *, origin: str) -> None:
-    """Write the model of the newest head, or of none where none has come: then texts alone decide."""
+    """Write the model of the newest head and the company that was counted; where neither has come, texts decide."""
     enrolment = Enrolment(home)
     invitation = enrolment.invitation()
     plan = plan_of(invitation, epsilon_limit=None)
     head = enrolment.head(plan.shared)
     if head is not None:
         plan.shared.write(plan.model, head.values)
+    counting = plan.counting
     write_score_graph(
         home / FILE,
         plan.model,
@@ -26,6 +27,8 @@ def export_current(home: Path, *, origin: str) -> None:
         max_history=plan.training.max_history,
         origin=origin,
         belongs_to=invitation.digest,
+        company=enrolment.company(counting) if counting else None,
+        head_weight=counting.settings.head_weight if counting else 0.0,
     )
 
 

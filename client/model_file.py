@@ -8,7 +8,12 @@ from typing import Final
 from penchant.score import Scorer
 
 FILE: Final = "score.onnx"
-_MADE_OF: Final = ("invitation/terms.json", "invitation/catalogue.json", "head.safetensors")
+_MADE_OF: Final = (
+    "invitation/terms.json",
+    "invitation/catalogue.json",
+    "head.safetensors",
+    "company.safetensors",
+)
 
 
 def up_to_date(home: Path, *, apart: bool = False) -> Scorer | None:

@@ -15,13 +15,15 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from penchant.catalogue import Catalogue
+from penchant.client.company_graph import company_constants, company_lines
 from penchant.interest import InterestModel
+from penchant.interest.company import Company
 from penchant.rundir import write_atomically
-from penchant.score import FORMAT
+from penchant.score import FORMAT, N_EVENTS
 
 _OPSET: Final = 17
 _IR_VERSION: Final = 8
-_ARGUMENT: Final = {"Cast": "to", "Gather": "axis"}
+_ARGUMENT: Final = {"Cast": "to", "Gather": "axis", "Concat": "axis", "ScatterElements": "axis"}
 
 _GRAPH: Final = """
 Shape        history -> length
@@ -78,26 +80,35 @@ def write_score_graph(
     max_history: int,
     origin: str,
     belongs_to: str,
+    company: Company | None = None,
+    head_weight: float = 0.0,
 ) -> None:
     """Write the model's scoring path, with the items' ids, titles and categories. Equal models give equal files.
 
     origin: what the file was made from, so that its reader can tell whether it is the newest.
     belongs_to: names the model that an adapter has to be of.
-    Inputs: history int64[n_events]; asked int64[n_asked]; user float32[width], down float32[width, rank],
-    up float32[rank, dimension], zeros for no adapter.  Outputs: scores float32[n_items] and the parts of
-    `penchant.score.Parts`.  Nothing about a person is in it.
+    company, head_weight: as in the `Serving` of a simulation; with a weight of 0 there is no head in the file.
+    Inputs: history int64[n_events]; with a company n_events int64, how many there are in all; asked int64[n_asked];
+    user float32[width], down float32[width, rank], up float32[rank, dimension], zeros for no adapter.
+    Outputs: scores float32[n_items] and the parts of `penchant.score.Parts`.  Nothing about a person is in it.
     """
+    lines, looks_at = _GRAPH.strip().splitlines(), max_history
+    constants = _constants(model) if company is None or head_weight else {}
+    if company is not None:
+        lines = company_lines(company, lines, head_weight=head_weight)
+        constants |= company_constants(company, head_weight=head_weight, max_history=max_history)
+        looks_at = company.looks_at(max_history if head_weight else 0)
     graph = helper.make_graph(
-        [_node(line) for line in _GRAPH.strip().splitlines()],
+        [_node(line) for line in lines],
         "penchant",
-        _inputs(model),
+        _inputs(model, counted=company is not None),
         [
             helper.make_tensor_value_info("scores", TensorProto.FLOAT, [model.n_items]),
             helper.make_tensor_value_info("event_parts", TensorProto.FLOAT, ["events", "asked"]),
             helper.make_tensor_value_info("everyone", TensorProto.FLOAT, ["asked"]),
             helper.make_tensor_value_info("taste", TensorProto.FLOAT, ["asked"]),
         ],
-        [numpy_helper.from_array(value, name) for name, value in _constants(model).items()],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     exported = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION
@@ -106,7 +117,7 @@ def write_score_graph(
         exported,
         {
             "format": FORMAT,
-            "max_history": str(max_history),
+            "max_history": str(looks_at),
             "origin": origin,
             "belongs_to": belongs_to,
             "items": json.dumps(
@@ -125,12 +136,15 @@ def _node(line: str) -> onnx.NodeProto:
     attributes: dict[str, Any] = {_ARGUMENT[name]: int(argument)} if argument else {}
     if name == "ReduceSum":
         attributes["keepdims"] = int(output == "mass")
+    if name == "ScatterElements":
+        attributes["reduction"] = "add"
     return helper.make_node(name, inputs.replace(",", " ").split(), [output], **attributes)
 
 
-def _inputs(model: InterestModel) -> list[onnx.ValueInfoProto]:
+def _inputs(model: InterestModel, *, counted: bool) -> list[onnx.ValueInfoProto]:
     own = model.personal
     return [
+        *([helper.make_tensor_value_info(N_EVENTS, TensorProto.INT64, [])] if counted else []),
         helper.make_tensor_value_info("history", TensorProto.INT64, ["events"]),
         helper.make_tensor_value_info("asked", TensorProto.INT64, ["asked"]),
         *(

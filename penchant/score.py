@@ -20,6 +20,8 @@ from penchant.errors import BadInput
 from penchant.types import F32, I32
 
 FORMAT: Final = "penchant.score.v1"
+N_EVENTS: Final = "n_events"
+"""Input of a model that counts how long a history is, beside its latest events."""
 NOTHING: Final[I32] = np.zeros(0, np.int32)
 
 
@@ -83,6 +85,7 @@ class Scorer:
             tuple(items["ids"]), tuple(items["titles"]), tuple(map(tuple, items["categories"]))
         )
         shapes = {one.name: one.shape for one in self._session.get_inputs()}
+        self._counts = N_EVENTS in shapes
         self._adapter_shapes = {name: tuple(shapes[name]) for name in ("user", "down", "up")}
 
     @classmethod
@@ -123,6 +126,8 @@ class Scorer:
     def _run(self, history: I32, asked: I32, adapter: F32 | None) -> list[F32]:
         latest = np.asarray(history)[-self.max_history :].astype(np.int64)
         given = {"history": latest, "asked": np.asarray(asked, np.int64), **self._split(adapter)}
+        if self._counts:
+            given[N_EVENTS] = np.array(len(history))
         outcome: list[F32] = self._session.run(None, given)
         return outcome
 

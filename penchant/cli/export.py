@@ -8,7 +8,7 @@ import typer
 
 from penchant.cli._app import app
 from penchant.cli._output import DebugOption, Format, FormatOption, Output, QuietOption
-from penchant.errors import BadInput, EnvironmentMissing
+from penchant.errors import EnvironmentMissing
 
 
 @app.command()
@@ -34,16 +34,19 @@ def export(
     directory = RunDirectory.existing(run)
     finished = load_run(directory)
     serving, catalogue = finished.serving, finished.world.dataset.catalogue
-    if serving.company is not None:
-        raise BadInput(
-            f"{run}: this run serves by counted company too, which the exported graph cannot express; "
-            "export a run whose recipe has no company"
-        )
     path = out or run / "score.onnx"
     TensorLayout.shared(serving.model).write(serving.model, serving.head)
-    origin = hashlib.sha256(directory.shared_path.read_bytes()).hexdigest()
+    made_of = (directory.shared_path, directory.company_path)
+    origin = hashlib.sha256(b"".join(p.read_bytes() for p in made_of if p.is_file())).hexdigest()
     write_score_graph(
-        path, serving.model, catalogue, max_history=serving.max_history, origin=origin, belongs_to=origin
+        path,
+        serving.model,
+        catalogue,
+        max_history=serving.max_history,
+        origin=origin,
+        belongs_to=origin,
+        company=serving.company,
+        head_weight=serving.head_weight,
     )
     record = {"file": str(path), "items": len(catalogue), "bytes": path.stat().st_size, "head": origin}
     Output(fmt, quiet=quiet).result(record, f"{path}: {len(catalogue)} items, {path.stat().st_size:,} bytes")

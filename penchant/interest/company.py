@@ -22,10 +22,10 @@ from penchant.config import CompanySettings
 from penchant.interest.gate import Gate
 from penchant.types import F32, I32
 
-_FORGOTTEN: Final = 14
+FORGOTTEN: Final = 14
 """Half-lives after which an event no longer matters."""
 
-_LEAST: Final = 0.02
+LEAST: Final = 0.02
 """What shunned company leaves of an item's score: a count can never tell that something is impossible."""
 
 
@@ -61,7 +61,7 @@ class Company:
     def blended(self, apart: F32, weight: float) -> F32:
         """Scores under any weight of what a history says beyond chance, float32[n_items] both."""
         return np.asarray(
-            self.base * np.maximum(1 + np.float32(weight) * apart, np.float32(_LEAST)), np.float32
+            self.base * np.maximum(1 + np.float32(weight) * apart, np.float32(LEAST)), np.float32
         )
 
     @cached_property
@@ -87,7 +87,7 @@ class Company:
 
     def shares(self, history: I32, memory: float) -> tuple[I32, F32]:
         """The events that still matter, latest first, and how much each does: together 1."""
-        latest = history[::-1][: ceil(_FORGOTTEN * memory)]
+        latest = history[::-1][: ceil(FORGOTTEN * memory)]
         fade = 0.5 ** (np.arange(len(latest)) / memory) * self.liked[latest] ** (1 - self.source_power)
         return latest, (fade / max(fade.sum(), 1e-12)).astype(np.float32)
 

@@ -14,6 +14,9 @@ from penchant.client.device_store import DeviceStore
 from penchant.client.enrolment import Enrolment
 from penchant.client.facts import privacy_facts
 from penchant.client.participation import FAILED, NO_CONSENT, Participant, plan_of
+from penchant.client.person import Person
+from penchant.client.reasons import EVERYONE
+from penchant.client.recommending import Recommender
 from penchant.client.sealing import KeyFile
 from penchant.config import CompanySettings, FederationSettings, PrivacySettings
 from penchant.errors import BadInput
@@ -169,6 +172,34 @@ def test_a_company_is_kept_as_it_came_and_another_is_turned_away(
         enrolment.company_path.write_bytes(b"damaged")
         with pytest.raises(BadInput, match=r"company\.safetensors: not a company"):
             enrolment.company(asking.terms)
+
+
+def test_a_person_without_history_is_served_by_the_prior_and_each_event_counts_at_once(
+    counted: tuple[Path, Invitation], key_file: KeyFile
+) -> None:
+    """No round, no head, no consent: what came by the federation is enough, and a reason is an event's own part."""
+    home, invitation = counted
+    catalogue = invitation.catalogue
+    before = company(len(catalogue))
+    with DeviceStore.open(home, key_file) as store:
+        by_texts = Recommender.of(store)
+        Enrolment(home).keep_company(save(dict(before.tensors())))
+        person = Person(store)
+        first = person.suggest(len(catalogue))
+        assert [catalogue.index[line.item_id] for line in first] == np.argsort(-before.prior).tolist()
+        assert {why.text for line in first for why in line.why} <= {EVERYONE}
+        assert by_texts.origin != Recommender.of(store).origin
+
+        person.record([Event(catalogue.item_ids[3], Kind.LIKE, 1)])
+        then = person.suggest(len(catalogue))
+        scores = before.scores([np.array([3], np.int32)])[0]
+        expected = [item for item in np.argsort(-scores).tolist() if item != 3]
+        assert [catalogue.index[line.item_id] for line in then] == expected
+        best = int(before.neighbours[3][before.weights[3].argmax()])
+        why = person.explain(catalogue.item_ids[best]).why
+        assert why[0].text == f"you liked {catalogue.titles[3]}"
+        assert before.reasons(np.array([3], np.int32), best)[0] == pytest.approx(before.weights[3].max())
+        assert person.interests()
 
 
 def test_terms_that_promise_what_a_device_does_not_do_are_refused(

@@ -11,8 +11,11 @@ from safetensors.numpy import load_file
 from penchant.client.account import FILE, read_account, totals
 from penchant.client.device_store import DeviceStore
 from penchant.client.enrolment import Enrolment
+from penchant.client.recommending import Recommender
 from penchant.client.sealing import Passphrase
+from penchant.config import CompanySettings
 from penchant.datasets import Dataset
+from penchant.interest.company import Company
 from penchant.interest.lift import read_counts
 from penchant.privacy.charges import Charges
 from penchant.privacy.checks import UNSIGNED_CHECKS
@@ -22,7 +25,7 @@ from penchant.rundir import RunDirectory
 from penchant.simulation.counting import summed
 from penchant.strategies.counting import What, told_of
 from penchant.strategies.wire import TrainRequest
-from penchant.types import F32, F64, I32
+from penchant.types import F32, F64, I32, Event, Kind
 from tests.server.deployed import (
     SECRET,
     Deployed,
@@ -110,8 +113,27 @@ def test_a_deployment_counts_what_a_simulation_counts_and_serves_who_comes_later
         assert exit_code(one.start_client(late)) == 0
         assert company_of(late) == run.company_path.read_bytes()
         assert [row["clients"] for row in one.counts()] == [3, 3, 3], "the late one was counted"
+        _served_as_simulated(one, late)
         server.terminate()
         assert exit_code(server) == 130
+
+
+def _served_as_simulated(one: Deployed, late: Path) -> None:
+    """By the file that came: no history of its own, then one event after the other, without any round."""
+    company = Company.read(load_file(one.deployment.run.company_path), CompanySettings())
+    with DeviceStore.open(late, Passphrase(SECRET)) as store:
+        catalogue, lists = one.deployment.invitation().catalogue, []
+        for stored in store.events():
+            store.forget(stored.id)
+        for item in (None, "alien", "toy-story"):
+            if item is not None:
+                store.add([Event(item, Kind.VIEW, 1)])
+            expected = company.scores([store.history(catalogue.index)])[0]
+            lines = Recommender.of(store).suggest(5)
+            found = [catalogue.index[line.item_id] for line in lines]
+            np.testing.assert_allclose([line.score for line in lines], expected[found], rtol=1e-5)
+            lists.append([line.item_id for line in lines])
+    assert len({tuple(one) for one in lists}) == 3, "an event changed no list"
 
 
 def _counted_as_simulated(one: Deployed, data: Dataset) -> None:

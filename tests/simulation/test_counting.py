@@ -18,6 +18,7 @@ from penchant.privacy.events import GaussianSum
 from penchant.privacy.ledger import read_ledger
 from penchant.privacy.verify import verify
 from penchant.rundir import RunDirectory
+from penchant.score import Scorer
 from penchant.server.counting import CountJournal
 from penchant.simulation.federation import Federation
 from penchant.simulation.run import load_run, simulate
@@ -115,6 +116,10 @@ def test_counts_are_charged_before_the_rounds_and_served_from(shop: Path, tmp_pa
     assert _doubts(run) == {}
     served = load_run(run)
     assert served.serving.company is not None
+    assert main(["export", str(run.root), "--quiet"]) == 0
+    scorer, histories = Scorer.load(run.root / "score.onnx"), served.world.histories[:9]
+    exported = [scorer.scores(history) for history in histories]
+    np.testing.assert_allclose(exported, served.serving.scores(histories), rtol=1e-5, atol=1e-5)
     assert run.read_settings()["cost"]["client_updates"] == 4 * 60
 
 
