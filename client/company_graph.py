@@ -24,7 +24,8 @@ Cast[1]            near_steps -> near_ages
 Mul                near_ages, near_rate -> near_exponents
 Exp                near_exponents -> near_fade
 Unsqueeze          near_fade, second -> near_fading
-Gather             neighbours, near_events -> near_items
+Gather             neighbours, near_events -> near_narrow_items
+Cast[7]            near_narrow_items -> near_items
 Gather             company_weights, near_events -> near_weights
 Mul                near_weights, near_fading -> near_parts
 Reshape            near_items, flat -> near_flat_items
@@ -167,7 +168,7 @@ def company_constants(company: Company, *, head_weight: float, max_history: int)
         "three_zeros": np.zeros(3, np.int64),
         "n_items": _whole(company.n_items),
         "no_items": np.zeros(company.n_items, np.float32),
-        "neighbours": company.neighbours.astype(np.int64),
+        "neighbours": company.neighbours,
         "company_weights": company.weights,
         "company_prior": company.prior,
         "prior_events": _number(company.prior_events),
