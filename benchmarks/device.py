@@ -53,19 +53,21 @@ def export(n_items: int, served: str, path: Path) -> None:
 
 
 def company(n_items: int) -> "Company":
-    """As long and as wide as a counted one."""
+    """As long and as wide as a counted one, with a gate that looks at the whole history."""
     from penchant.config import CompanySettings
     from penchant.interest.company import Company
+    from penchant.interest.gate import STAGES
 
     settings, random = CompanySettings(), np.random.default_rng(2)
     shape = (n_items, settings.neighbours)
     return Company.read(
         {
             "neighbours": random.integers(0, n_items, shape),
-            "weights": random.random(shape, np.float32),
-            "prior": random.random(n_items, np.float32),
+            "excess": random.random(shape, np.float32),
+            "liked": random.random(n_items, np.float32) + np.float32(0.01),
             "new": np.zeros(0),
             "alike": np.zeros((n_items, 0)),
+            "gate": np.array([[1.0, 1000.0]] * len(STAGES)),
         },
         settings,
     )

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -102,15 +103,18 @@ class Recommender:
         history, adapter = self._person()
         if len(history) == 0:
             return []
-        every = np.arange(len(self.items), dtype=np.int32)
-        liked_by_all = self._scorer.parts(history, every, adapter=adapter).everyone
-        return interests(self.items, self._scorer.scores(history, adapter=adapter) - liked_by_all)
+        return interests(self.items, self._scorer.scores(history, adapter=adapter) - self._liked_by_all)
 
     def _hidden(self, preferences: Preferences) -> Bool:
         """As `hidden_items`, looked up anew only when the person has decided anew."""
         if self._last_hidden is None or self._last_hidden[0] != preferences:
             self._last_hidden = preferences, hidden_items(self.items, preferences)
         return self._last_hidden[1]
+
+    @cached_property
+    def _liked_by_all(self) -> F32:
+        every = np.arange(len(self.items), dtype=np.int32)
+        return self._scorer.parts(np.zeros(0, np.int32), every).everyone
 
     def _person(self) -> tuple[I32, F32 | None]:
         adapter = self._store.adapter(belongs_to=self._scorer.belongs_to)

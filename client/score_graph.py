@@ -15,7 +15,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from penchant.catalogue import Catalogue
-from penchant.client.company_graph import company_constants, company_lines
+from penchant.client.company_graph import company_constants, company_lines, looks_at
 from penchant.interest import InterestModel
 from penchant.interest.company import Company
 from penchant.rundir import write_atomically
@@ -23,7 +23,13 @@ from penchant.score import FORMAT, N_EVENTS
 
 _OPSET: Final = 17
 _IR_VERSION: Final = 8
-_ARGUMENT: Final = {"Cast": "to", "Gather": "axis", "Concat": "axis", "ScatterElements": "axis"}
+_ARGUMENT: Final = {
+    "Cast": "to",
+    "Gather": "axis",
+    "Concat": "axis",
+    "ScatterElements": "axis",
+    "AddElements": "axis",
+}
 
 _GRAPH: Final = """
 Shape        history -> length
@@ -92,12 +98,12 @@ def write_score_graph(
     user float32[width], down float32[width, rank], up float32[rank, dimension], zeros for no adapter.
     Outputs: scores float32[n_items] and the parts of `penchant.score.Parts`.  Nothing about a person is in it.
     """
-    lines, looks_at = _GRAPH.strip().splitlines(), max_history
+    lines, most = _GRAPH.strip().splitlines(), max_history
     constants = _constants(model) if company is None or head_weight else {}
     if company is not None:
         lines = company_lines(company, lines, head_weight=head_weight)
         constants |= company_constants(company, head_weight=head_weight, max_history=max_history)
-        looks_at = company.looks_at(max_history if head_weight else 0)
+        most = looks_at(company, max_history=max_history, head_weight=head_weight)
     graph = helper.make_graph(
         [_node(line) for line in lines],
         "penchant",
@@ -117,7 +123,7 @@ def write_score_graph(
         exported,
         {
             "format": FORMAT,
-            "max_history": str(looks_at),
+            "max_history": str(most),
             "origin": origin,
             "belongs_to": belongs_to,
             "items": json.dumps(
@@ -136,8 +142,8 @@ def _node(line: str) -> onnx.NodeProto:
     attributes: dict[str, Any] = {_ARGUMENT[name]: int(argument)} if argument else {}
     if name == "ReduceSum":
         attributes["keepdims"] = int(output == "mass")
-    if name == "ScatterElements":
-        attributes["reduction"] = "add"
+    if name == "AddElements":
+        name, attributes = "ScatterElements", {**attributes, "reduction": "add"}
     return helper.make_node(name, inputs.replace(",", " ").split(), [output], **attributes)
 
 

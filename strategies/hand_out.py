@@ -57,6 +57,8 @@ def admitted(content: bytes, terms: CountingTerms) -> Company:
         raise Refused(f"a company of shapes {shapes}, expected {expected}")
     if company.neighbours.min() < 0 or company.neighbours.max() >= n_items:
         raise Refused("a company with neighbours that are not in the catalogue")
+    if not company.liked.min(initial=1) > 0:
+        raise Refused("a company with an item that nobody could like")
     for values, least in ((company.excess, -1), (company.liked, 0), (company.gate.learned, 0)):
         if not (np.isfinite(values).all() and values.min(initial=0) >= least):
             raise Refused(f"a company with numbers that are none from {least} up")

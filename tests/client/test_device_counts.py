@@ -186,7 +186,7 @@ def test_a_person_without_history_is_served_by_the_prior_and_each_event_counts_a
         Enrolment(home).keep_company(save(dict(before.tensors())))
         person = Person(store)
         first = person.suggest(len(catalogue))
-        assert [catalogue.index[line.item_id] for line in first] == np.argsort(-before.prior).tolist()
+        assert [catalogue.index[line.item_id] for line in first] == np.argsort(-before.base).tolist()
         assert {why.text for line in first for why in line.why} <= {EVERYONE}
         assert by_texts.origin != Recommender.of(store).origin
 
@@ -195,10 +195,11 @@ def test_a_person_without_history_is_served_by_the_prior_and_each_event_counts_a
         scores = before.scores([np.array([3], np.int32)])[0]
         expected = [item for item in np.argsort(-scores).tolist() if item != 3]
         assert [catalogue.index[line.item_id] for line in then] == expected
-        best = int(before.neighbours[3][before.weights[3].argmax()])
+        best = int(before.neighbours[3][before.excess[3].argmax()])
         why = person.explain(catalogue.item_ids[best]).why
         assert why[0].text == f"you liked {catalogue.titles[3]}"
-        assert before.reasons(np.array([3], np.int32), best)[0] == pytest.approx(before.weights[3].max())
+        (part,) = before.reasons(np.array([3], np.int32), best)
+        assert part == pytest.approx(scores[best] - before.base[best], rel=1e-4)
         assert person.interests()
 
 
