@@ -18,13 +18,15 @@ from penchant.config import CompanySettings
 from penchant.interest.company import Company
 from penchant.interest.counting import Chosen, Counts
 from penchant.interest.gate import Gate
-from penchant.types import F32, F64, I64, Bool
+from penchant.types import F32, F64, I32, I64, Bool
 
 _STEPS = 60
 _FINEST = 1e-4
 """The share of all pairs that the highest step of similarity holds."""
 _LEAST_LIFT = 0.02
 _ROWS = 512
+_UNKNOWN = 1e12
+"""Noise in which a count drowns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,16 +59,17 @@ def read_counts(
     chosen = Chosen.of(counts.items, settings, floor=counts.floor)
     observed = _square(counts.pairs, chosen)
     liked = counts.liked
-    if offered is not None:
-        liked = np.where(offered, liked, np.median(liked[offered]))
+    met = np.ones(len(liked), np.bool_) if offered is None else offered
+    liked = np.where(met, liked, np.median(liked[met]))
     noise = _undamped(np.full((len(chosen.items),) * 2, counts.pair_noise), chosen)
     total = max(
         float(observed.sum()), float(np.sqrt(2 * (noise**2).sum())), 1e-9
     )  # noise alone may sum to less than 0
     mass = liked / liked[chosen.items].sum() * total
     directions = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    lift = _lift(observed, mass, directions, chosen)
-    new = np.flatnonzero(np.zeros(len(mass), np.bool_) if offered is None else ~offered)
+    lift = _lift(observed, mass, directions, chosen.items[met[chosen.items]], chosen)
+    noise[~met[chosen.items]] = noise[:, ~met[chosen.items]] = _UNKNOWN
+    new = np.flatnonzero(~met)
     relative = (liked / np.median(liked)).astype(np.float32)
     prominence = relative ** np.float32(1 - settings.target_power)
     columns: dict[str, list[F32]] = {"excess": [], "pull": [], "alike": []}
@@ -122,11 +125,13 @@ class _Lift:
         return found
 
 
-def _lift(observed: F64, mass: F64, directions: F32, chosen: Chosen) -> _Lift:
-    pairs = np.triu_indices(len(chosen.items), 1)
-    similarity = (directions[chosen.items] @ directions[chosen.items].T)[pairs].astype(np.float64)
-    own = mass[chosen.items]
-    expected = np.outer(own, own / own.sum())[pairs]
+def _lift(observed: F64, mass: F64, directions: F32, met: I32, chosen: Chosen) -> _Lift:
+    """met: int32[m], those chosen items that could be met: of the others a count of 0 says nothing."""
+    pairs = np.triu_indices(len(met), 1)
+    similarity = (directions[met] @ directions[met].T)[pairs].astype(np.float64)
+    own = mass[met]
+    expected = np.outer(own, own / mass[chosen.items].sum())[pairs]
+    observed = observed[np.ix_(chosen.place[met], chosen.place[met])]
     edges = np.unique(np.quantile(similarity, 1 - np.geomspace(_FINEST, 1, _STEPS)))
     step = np.searchsorted(edges, similarity)
     size = len(edges) + 1

@@ -121,7 +121,7 @@ def trust(
 ) -> list[dict[str, str]]:
     """Who sees raw data, updates, aggregates, the model and metrics. counted: whether items and pairs were."""
     heads = "the shared head after every round, and so the noised mean update of each"
-    counts = "the noised counts of items and of pairs, of votes where these are asked for, or what is computed from them"
+    counts = "the noised counts of items, pairs and, where asked for, votes, or what is computed from them"
     server = (
         "each person's bounded contribution before the noise, their sum, and who takes part: it is trusted with these"
         if noise_at is NoiseAt.SERVER

@@ -61,6 +61,24 @@ def test_an_item_that_could_not_be_met_is_held_against_the_whole_history_by_its_
     assert added[0] > added[1]
 
 
+def test_that_nobody_met_an_item_which_was_not_there_says_nothing_against_it() -> None:
+    """Item 5 reads like 0, is among the items whose pairs are counted, and was not offered."""
+    texts = np.eye(7, 6, dtype=np.float32)
+    texts[5] = texts[6] = texts[0]
+    items = np.array([5.0, 5, 5, 5, 5, 0, 5])
+    settings = SETTINGS.model_copy(update={"items": 7, "neighbours": 7})
+    chosen = Chosen.of(items, settings, floor=0.02)
+    pairs = np.ones(chosen.n_pairs)
+    for other in range(7):
+        if other != 5:
+            pairs[chosen.cell(np.array([5]), np.array([other]))] = 0.0
+    pairs[chosen.cell(np.array([0]), np.array([6]))] = 10.0  # what reads alike goes together
+    offered = np.arange(7) != 5
+    company = company_of(Counts(items, pairs, 1e-9, 1e-9), texts, settings, offered=offered)
+    assert company.alike[0, 0] > 1
+    assert company.alike[0, 0] > company.alike[1, 0]
+
+
 def test_a_score_is_the_sum_of_its_reasons_and_what_everybody_likes() -> None:
     company = company_of(_counts(1.0), TEXTS, SETTINGS)
     history = np.array([3, 0, 4, 0], np.int32)
