@@ -92,9 +92,10 @@ class _Columns(Settings):
     titles: tuple[str, ...]
     texts: tuple[str, ...]
     categories: tuple[tuple[str, ...], ...]
+    domains: tuple[str, ...] = ()
 
     def catalogue(self) -> Catalogue:
-        return Catalogue(self.item_ids, self.titles, self.texts, self.categories)
+        return Catalogue(self.item_ids, self.titles, self.texts, self.categories, self.domains)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +123,11 @@ class Invitation:
     def _files(self) -> dict[str, bytes]:
         own = self.catalogue
         columns = _Columns(
-            item_ids=own.item_ids, titles=own.titles, texts=own.texts, categories=own.categories
+            item_ids=own.item_ids,
+            titles=own.titles,
+            texts=own.texts,
+            categories=own.categories,
+            domains=own.domains,
         )
         return {
             _TERMS: _json(self.terms.model_dump(mode="json")),

@@ -20,14 +20,18 @@ def run_with_progress(settings: RunSettings, out: Path, *, resume: bool, output:
         watch = Watch(
             encoding=lambda items: encoded(items),
             round=lambda row: trained(note=_note(row)),
+            counted=lambda row: output.say(
+                f"Counted {row['what']} of {row['clients']:,} people in {row['seconds']:.0f} s."
+            ),
             measuring=lambda: output.say("Training is done; measuring on the held-out items."),
         )
         run = simulate(settings, out, resume=resume, watch=watch)
-    return summary(run, write_report(run)["privacy"])
+    return summary(run, write_report(run))
 
 
-def summary(run: RunDirectory, spent: dict[str, Any]) -> dict[str, Any]:
-    """Accuracy, privacy and cost of a finished run. spent: the report's privacy, with all that was released."""
+def summary(run: RunDirectory, report: dict[str, Any]) -> dict[str, Any]:
+    """Accuracy, privacy and cost of a finished run. report: of the run, where all that was released is priced."""
+    spent = report["privacy"]
     settings, accuracy = run.read_settings(), read_json(run.evaluation_path)
     return {
         "run": str(run.root),
@@ -39,13 +43,16 @@ def summary(run: RunDirectory, spent: dict[str, Any]) -> dict[str, Any]:
             "epsilon": spent["epsilon"],
             "epsilon_unamplified": spent["epsilon_unamplified"],
         },
+        "stamps": [stamp["title"] for stamp in report["stamps"]],
         "cost": settings["cost"],
     }
 
 
 def shown(record: dict[str, Any]) -> Table:
     """The summary as a table for people."""
-    table = Table(title=f"{record['run']}: {privacy_in_words(record['privacy'])}")
+    learned = "ZERO-SHOT" not in record["stamps"]
+    words = privacy_in_words(record["privacy"]) if learned else "nothing was learned from these people"
+    table = Table(title=f"{record['run']}: {words}")
     table.add_column("full ranking, test items")
     for column in ("HR@10", "NDCG@10"):
         table.add_column(column, justify="right")

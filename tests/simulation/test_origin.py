@@ -46,6 +46,7 @@ def test_zero_shot_is_the_head_as_it_was(halves: Path, capsys: pytest.CaptureFix
     run = halves / "zero"
     told = ["simulate", "--data", str(halves / "second"), "--from", str(halves / "before"), "--rounds", "0"]
     assert main([*told, "--out", str(run), "--set=evaluate_every=0", "--quiet"]) == 0
+    assert "nothing was learned from these people" in " ".join(capsys.readouterr().out.split())
     before, after = (load_file(folder / "shared.safetensors") for folder in (halves / "before", run))
     np.testing.assert_array_equal(after["shared.head.weight"], before["shared.head.weight"])
     np.testing.assert_array_equal(after["shared.prior.weight"][:100], before["shared.prior.weight"][200:])

@@ -1,6 +1,7 @@
 """An invitation says the same to everyone, and a damaged one is refused with the file's name."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,12 @@ def test_what_is_read_is_what_was_written(invitation: Invitation, tmp_path: Path
     assert read.catalogue.digest == invitation.catalogue.digest
     assert np.array_equal(read.vectors, invitation.vectors)
     assert read.digest == invitation.digest
+
+
+def test_domains_travel_with_the_catalogue(invitation: Invitation, tmp_path: Path) -> None:
+    several = replace(invitation.catalogue, domains=("films",) * 6 + ("books",) * 6)
+    replace(invitation, catalogue=several).save(tmp_path)
+    assert read_invitation(tmp_path).catalogue.domains == several.domains
 
 
 def test_every_change_shows_in_the_digest(invitation: Invitation, tmp_path: Path) -> None:
