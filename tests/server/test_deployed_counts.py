@@ -63,7 +63,11 @@ def history(data: Dataset, user: str) -> I32:
 def test_a_killed_server_counts_nothing_twice_and_trains_what_is_left(tmp_path: Path, tiny: Dataset) -> None:
     """It dies while it counts pairs; one client replays its count of items, and is left out of that of pairs."""
     counted: dict[str, Any] = {"company": {"items": 5, "window": 3}, "privacy": {"epsilon": 30.0}}
-    with deployed(tmp_path, tiny, federation={"rounds": 1}, server=THREE, **counted) as one:
+    patient = {
+        "rounds": 1,
+        "round_deadline_seconds": 180.0,
+    }  # a device that lost a message comes back after a while
+    with deployed(tmp_path, tiny, federation=patient, server=THREE, **counted) as one:
         homes = [one.device(user, enrolled=False) for user in PEOPLE]
         one.enroll(*homes)
         behave = (counts_pairs_slowly, sends_the_same_count_twice, None)
