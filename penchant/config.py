@@ -85,6 +85,10 @@ class CompanySettings(Settings):
     half_life: float = Field(default=4.0, gt=0)
     """Distance, in events, at which a pair counts half."""
 
+    ordered: bool = False
+    """Whether a pair is counted by which item came first: twice the numbers, each with as much noise. It pays where noise
+    is small beside counts. Votes are cast on pairs without order alone."""
+
     damping: float = Field(default=0.2, ge=0, le=1)
     """How much less a pair of much liked items counts than one of seldom liked: power of how much each is liked."""
 
@@ -125,6 +129,12 @@ class CompanySettings(Settings):
 
     neighbours: int = Field(default=256, ge=1)
     """Items kept as company of each; what a device holds grows with it."""
+
+    @model_validator(mode="after")
+    def _votes_are_without_order(self) -> "CompanySettings":
+        if self.ordered and self.gate_share:
+            raise ValueError("votes are cast on pairs without order; give ordered or gate_share, not both")
+        return self
 
 
 class TrainingSettings(Settings):

@@ -15,7 +15,7 @@ from flwr.app import Message, MessageType
 from penchant.config import CompanySettings, FederationSettings, OptimizerSettings
 from penchant.interest import TensorLayout
 from penchant.interest.company import Company
-from penchant.interest.counting import ITEM_BOUND, Chosen, Counts, pair_bound
+from penchant.interest.counting import ITEM_BOUND, Chosen, Counts, n_pairs, pair_bound
 from penchant.interest.gate import CANDIDATES, Gate, learned
 from penchant.interest.lift import Reading
 from penchant.interest.voting import vote_bound
@@ -95,8 +95,8 @@ class CountingTerms:
 
     @property
     def _sizes(self) -> dict[What, int]:
-        m = min(self.settings.items, self.n_items)
-        return {What.ITEMS: self.n_items, What.PAIRS: m * (m - 1) // 2, What.VOTES: len(CANDIDATES)}
+        pairs = n_pairs(min(self.settings.items, self.n_items), ordered=self.settings.ordered)
+        return {What.ITEMS: self.n_items, What.PAIRS: pairs, What.VOTES: len(CANDIDATES)}
 
 
 class CountingStrategy(InterestStrategy):

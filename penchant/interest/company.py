@@ -3,10 +3,10 @@
     score(item) = liked(item)^(1 - target_power) * (1 + weight * apart(item))
     apart(item) = sum over the history of share(event) * excess(event, item)
 
-*Excess* is how much more often than by chance an item stands near another, 0 where both keep no company. The gate gives
-the weight, by how many events are known; without events the score is what everybody likes. It serves anybody with a
-history of any length, without training, and each event's part in a score is its own reason. NumPy alone: a device needs
-no more.
+*Excess* is how much more often than by chance an item stands near another, or follows it where order was counted; 0
+where both keep no company. The gate gives the weight, by how many events are known; without events the score is what
+everybody likes. It serves anybody with a history of any length, without training, and each event's part in a score is
+its own reason. NumPy alone: a device needs no more.
 """
 
 from collections.abc import Mapping, Sequence

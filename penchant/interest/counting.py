@@ -33,11 +33,13 @@ class Chosen:
 
     items: int32[m], ascending.  place: int64[n_items], an item's place among them, -1 elsewhere.
     damping: float32[m], from 0 to 1, how much an item weighs in its pairs.
+    ordered: whether a pair tells which item came first.
     """
 
     items: I32
     place: I64
     damping: F32
+    ordered: bool
 
     @classmethod
     def of(cls, popularity: F64, settings: CompanySettings, *, floor: float) -> Self:
@@ -47,26 +49,39 @@ class Chosen:
         place = np.full(n_items, -1, np.int64)
         place[items] = np.arange(len(items))
         liked = np.maximum(popularity[items], floor)
-        return cls(items, place, ((liked.min() / liked) ** settings.damping).astype(np.float32))
+        damping = ((liked.min() / liked) ** settings.damping).astype(np.float32)
+        return cls(items, place, damping, settings.ordered)
 
     @property
     def n_pairs(self) -> int:
-        return len(self.items) * (len(self.items) - 1) // 2
+        return n_pairs(len(self.items), ordered=self.ordered)
 
     def cell(self, first: I64, second: I64) -> I64:
-        """The cell of each pair of places, in any order, not of an item with itself."""
+        """The cell of each pair of places, not of an item with itself; either order is the same unless `ordered`."""
+        m = len(self.items)
+        if self.ordered:
+            of_rows: I64 = first * (m - 1) + second - (second > first)
+            return of_rows
         low, high = np.minimum(first, second), np.maximum(first, second)
-        cells: I64 = low * len(self.items) - low * (low + 1) // 2 + high - low - 1
+        cells: I64 = low * m - low * (low + 1) // 2 + high - low - 1
         return cells
 
     def pairs(self, cells: I64) -> tuple[I64, I64]:
-        """The items of each cell, the inverse of `cell`: int64[n] each, the lower number first."""
+        """The items of each cell, the inverse of `cell`: int64[n] each, the first, or else the lower number, first."""
         m = len(self.items)
+        if self.ordered:
+            row, rest = np.divmod(cells, m - 1)
+            return self.items[row].astype(np.int64), self.items[rest + (rest >= row)].astype(np.int64)
         starts = np.arange(m) * m - np.arange(m) * (np.arange(m) + 1) // 2
         low = np.searchsorted(starts, cells, side="right") - 1
         low -= low == m - 1  # the last row is empty, and starts where the one before ends
         high = cells - starts[low] + low + 1
         return self.items[low].astype(np.int64), self.items[high].astype(np.int64)
+
+
+def n_pairs(m: int, *, ordered: bool) -> int:
+    """Pairs of m items."""
+    return m * (m - 1) // (1 if ordered else 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +140,8 @@ def pair_counts(history: I32, chosen: Chosen, settings: CompanySettings, unit: U
 def pair_bound(settings: CompanySettings, unit: Unit) -> float:
     """The L2 norm by which one protected unit moves the pair counts, at most.
 
-    Of one event: it stands in at most two pairs at each distance, each in a cell of its own, and a cell falls by no
-    more than the weight of the pair that leaves it.
+    Of one event: it stands in at most two pairs at each distance, once before and once after another, each in a cell of
+    its own, and a cell falls by no more than the weight of the pair that leaves it.
     """
     if unit is not Unit.EVENT:
         return 1.0

@@ -7,10 +7,12 @@ It reads released counts and the public catalogue alone, so it costs no privacy.
    steps of similarity and rising with it. It holds for items that nobody has touched as well.
 3. Counts: a pair's own count moves the expectation by v / (v + s²), with s the noise that was added to it and v the
    square of `trust` times the expectation: well-known pairs by almost all, seldom ones by almost nothing.
+4. Order, where it was counted: a pair in one order corrects half of what is expected of both, likewise.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -33,7 +35,8 @@ _UNKNOWN = 1e12
 class Reading:
     """What released counts say of the catalogue.
 
-    pull: float32[n_items, k], by how much each excess would rise with one more count of its pair, before rounding down.
+    pull: float32[n_items, k], by how much each excess would rise with one more count of its pair, before rounding down;
+    of pairs without order.
     """
 
     company: Company
@@ -57,11 +60,13 @@ def read_counts(
     like the median of the others. None: all were.
     """
     chosen = Chosen.of(counts.items, settings, floor=counts.floor)
-    observed = _square(counts.pairs, chosen)
+    square = _square(counts.pairs, chosen)
+    observed = square + square.T
     liked = counts.liked
     met = np.ones(len(liked), np.bool_) if offered is None else offered
     liked = np.where(met, liked, np.median(liked[met]))
-    noise = _undamped(np.full((len(chosen.items),) * 2, counts.pair_noise), chosen)
+    pair_noise = counts.pair_noise * (sqrt(2) if chosen.ordered else 1)
+    noise = _undamped(np.full((len(chosen.items),) * 2, pair_noise), chosen)
     total = max(
         float(observed.sum()), float(np.sqrt(2 * (noise**2).sum())), 1e-9
     )  # noise alone may sum to less than 0
@@ -78,6 +83,8 @@ def read_counts(
         chance = np.maximum(np.outer(mass[rows], mass / mass[chosen.items].sum()), 1e-12)
         expected = chance * lift(directions[rows] @ directions.T)
         believed = _correct(expected, rows, observed, noise, chosen, settings.trust)
+        if chosen.ordered:  # doubled, as if it were of both orders, and so is its noise
+            _correct(expected, rows, 2 * square, sqrt(2) * noise, chosen, settings.trust)
         excess = (expected / chance - 1).astype(np.float32)
         excess[np.arange(len(rows)), rows] = 0
         columns["alike"].append(excess[:, new].copy())
@@ -103,11 +110,14 @@ def read_counts(
 
 
 def _square(pairs: F64, chosen: Chosen) -> F64:
-    """float64[m, m], symmetric, without the damping, zero on the diagonal."""
+    """float64[m, m], without the damping, zero on the diagonal: how often the column's item followed the row's.
+
+    Without order a pair is told once, above the diagonal.
+    """
     m = len(chosen.items)
     square = np.zeros((m, m))
-    square[np.triu_indices(m, 1)] = pairs
-    return _undamped(square + square.T, chosen)
+    square[~np.eye(m, dtype=np.bool_) if chosen.ordered else np.triu_indices(m, 1)] = pairs
+    return _undamped(square, chosen)
 
 
 def _undamped(square: F64, chosen: Chosen) -> F64:

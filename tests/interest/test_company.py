@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from scipy.optimize import isotonic_regression
 
 from penchant.config import CompanySettings
@@ -38,6 +39,25 @@ def test_company_that_was_counted_is_found_and_noise_that_drowns_it_takes_it_bac
     assert sure[1].argmax() == 0
     assert (1 + sure[0, 1]) / (1 + sure[0, 2]) == pytest.approx(10.0, rel=0.05)
     assert (1 + doubtful[0, 1]) / (1 + doubtful[0, 2]) < 3
+
+
+def test_order_is_found_where_it_was_counted_and_noise_that_drowns_it_takes_it_back() -> None:
+    settings = SETTINGS.model_copy(update={"ordered": True})
+    items = np.array([5.0, 5, 5, 5, 5, 5, 0])
+    chosen = Chosen.of(items, settings, floor=0.02)
+    pairs = np.ones(chosen.n_pairs)
+    pairs[chosen.cell(np.array([0]), np.array([1]))] = 10.0  # 1 follows 0, and 0 does not follow 1
+    sure, doubtful = (
+        _dense(company_of(Counts(items, pairs, noise, noise), TEXTS, settings)) for noise in (1e-9, 1e6)
+    )
+    assert (1 + sure[0, 1]) / (1 + sure[1, 0]) == pytest.approx(10.0, rel=0.05)
+    assert (1 + sure[1, 0]) / (1 + sure[1, 2]) == pytest.approx(1.0, rel=0.05)
+    assert (1 + doubtful[0, 1]) / (1 + doubtful[1, 0]) == pytest.approx(1.0, rel=0.05)
+
+
+def test_votes_are_not_cast_on_ordered_pairs() -> None:
+    with pytest.raises(ValidationError, match="ordered or gate_share, not both"):
+        CompanySettings(items=6, ordered=True, gate_share=0.1)
 
 
 def test_an_item_that_nobody_touched_has_company_by_its_text() -> None:

@@ -14,12 +14,15 @@ N_ITEMS = 12
 BLANK = N_ITEMS
 """An item that is never chosen: what is left of an event that was blanked."""
 SETTINGS = CompanySettings(items=8, window=4, half_life=2.0, damping=0.3)
+ORDERED = SETTINGS.model_copy(update={"ordered": True})
 HISTORIES = arrays(np.int32, st.integers(0, 30), elements=st.integers(0, N_ITEMS - 1))
 
+either = pytest.mark.parametrize("wished", [SETTINGS, ORDERED], ids=["pairs", "ordered pairs"])
 
-def _chosen() -> Chosen:
+
+def _chosen(wished: CompanySettings = SETTINGS) -> Chosen:
     liked = np.append(np.linspace(9, 1, N_ITEMS), 0.0)
-    return Chosen.of(liked, SETTINGS, floor=0.5)
+    return Chosen.of(liked, wished, floor=0.5)
 
 
 def _dense(own: Contribution, size: int) -> F64:
@@ -28,9 +31,9 @@ def _dense(own: Contribution, size: int) -> F64:
     return vector
 
 
-def _pairs(history: I32, unit: Unit) -> F64:
-    chosen = _chosen()
-    return _dense(pair_counts(history, chosen, SETTINGS, unit), chosen.n_pairs)
+def _pairs(history: I32, wished: CompanySettings, unit: Unit) -> F64:
+    chosen = _chosen(wished)
+    return _dense(pair_counts(history, chosen, wished, unit), chosen.n_pairs)
 
 
 def test_every_pair_has_a_cell_of_its_own() -> None:
@@ -40,28 +43,52 @@ def test_every_pair_has_a_cell_of_its_own() -> None:
     assert (chosen.cell(second, first) == chosen.cell(first, second)).all()
 
 
+def test_every_order_of_a_pair_has_a_cell_of_its_own() -> None:
+    chosen = _chosen(ORDERED)
+    first, second = np.nonzero(~np.eye(len(chosen.items), dtype=np.bool_))
+    cells = chosen.cell(first, second)
+    assert cells.tolist() == list(range(chosen.n_pairs))
+    one, other = chosen.pairs(cells)
+    assert (chosen.place[one] == first).all()
+    assert (chosen.place[other] == second).all()
+
+
 @given(HISTORIES)
-def test_a_whole_person_has_norm_1_at_most(history: I32) -> None:
+def test_both_orders_together_are_the_pair(history: I32) -> None:
+    """Up to the length of a person's vector."""
+    chosen, ordered = _chosen(), _chosen(ORDERED)
+    cells = np.arange(ordered.n_pairs)
+    one, other = (ordered.place[items] for items in ordered.pairs(cells))
+    together = np.bincount(chosen.cell(one, other), _pairs(history, ORDERED, Unit.USER), chosen.n_pairs)
+    norm = np.linalg.norm(together)
+    assert together / (norm or 1) == pytest.approx(_pairs(history, SETTINGS, Unit.USER), abs=1e-6)
+
+
+@either
+@given(history=HISTORIES)
+def test_a_whole_person_has_norm_1_at_most(history: I32, wished: CompanySettings) -> None:
     assert np.linalg.norm(_dense(item_counts(history, Unit.USER), N_ITEMS)) <= 1 + 1e-6
-    assert np.linalg.norm(_pairs(history, Unit.USER)) <= 1 + 1e-6
+    assert np.linalg.norm(_pairs(history, wished, Unit.USER)) <= 1 + 1e-6
 
 
+@either
 @settings(max_examples=200)
-@given(HISTORIES.filter(len), st.data())
+@given(history=HISTORIES.filter(len), data=st.data())
 def test_blanking_one_event_moves_the_counts_no_further_than_the_bound(
-    history: I32, data: st.DataObject
+    history: I32, data: st.DataObject, wished: CompanySettings
 ) -> None:
     blanked = history.copy()
     blanked[data.draw(st.integers(0, len(history) - 1))] = BLANK
-    moved = _pairs(history, Unit.EVENT) - _pairs(blanked, Unit.EVENT)
-    assert np.linalg.norm(moved) <= pair_bound(SETTINGS, Unit.EVENT) + 1e-6
+    moved = _pairs(history, wished, Unit.EVENT) - _pairs(blanked, wished, Unit.EVENT)
+    assert np.linalg.norm(moved) <= pair_bound(wished, Unit.EVENT) + 1e-6
     items = [_dense(item_counts(h, Unit.EVENT), N_ITEMS + 1)[:N_ITEMS] for h in (history, blanked)]
     assert np.linalg.norm(items[0] - items[1]) <= 1
 
 
-def test_the_bound_for_one_event_is_reached() -> None:
+@pytest.mark.parametrize("ordered", [False, True])
+def test_the_bound_for_one_event_is_reached(ordered: bool) -> None:
     """By an event amid others that are all different, so that it is no larger than needed."""
-    flat = CompanySettings(items=9, window=4, half_life=2.0, damping=0.0)
+    flat = CompanySettings(items=9, window=4, half_life=2.0, damping=0.0, ordered=ordered)
     history = np.array([0, 1, 2, 3, 8, 4, 5, 6, 7], np.int32)
     blanked = history.copy()
     blanked[4] = BLANK
