@@ -13,6 +13,9 @@ import numpy.typing as npt
 from penchant.interest.company import FORGOTTEN, LEAST, Company
 from penchant.interest.gate import STAGES
 
+_ALL: Final = 2**31 - 1
+"""More events than anybody has."""
+
 _Constants = dict[str, npt.NDArray[Any]]
 
 _CURVE: Final = """
@@ -28,9 +31,16 @@ Cast[7]            reached -> reached_number
 ReduceSum          reached_number, first -> stage_after
 Sub                stage_after, int_one -> stage
 Gather             gate_memories, stage -> half_life
-Gather             gate_weights, stage -> stage_weight
-Equal              known, float_zero -> nobody_known
-Where              nobody_known, float_zero, stage_weight -> weight
+Gather             gate_weights, stage -> weight
+"""
+
+_KNOWN: Final = """
+Cast[1]            n_events -> known
+"""
+
+_KNOWN_IN_DOMAIN: Final = """
+Gather             tells, history -> told
+ReduceSum          told, first -> known
 """
 
 _SHARES: Final = """
@@ -173,18 +183,25 @@ _OF_THE_HEAD: Final = {
 def company_lines(company: Company, head: list[str], *, head_weight: float) -> list[str]:
     """The graph of the company, blended with that of a head where it has a weight; `head`: its lines."""
     gate = _TABLE if len(company.gate.learned) else _CURVE
+    known = _KNOWN_IN_DOMAIN if _counts_in_domain(company) else _KNOWN
     near = _SHARES.format(near="near", memory="half_life")
     new = _NO_NEW_ITEMS
     if len(company.new):
         new = _SHARES.format(near="far", memory="text_memory") + _NEW_ITEMS
-    counted = _lines("Cast[1] n_events -> known\n" + gate + near + _SCORES + _PARTS + new + _COMPANY)
+    counted = _lines(known + gate + near + _SCORES + _PARTS + new + _COMPANY)
     if head_weight == 0:
         return [*counted, *_lines(_ALONE)]
     return [*_lines(_RECENT), *map(_of_the_head, head), *counted, *_lines(_BLENDED)]
 
 
+def _counts_in_domain(company: Company) -> bool:
+    return len(company.gate.learned) > 0 and len(company.target) > 0
+
+
 def looks_at(company: Company, *, max_history: int, head_weight: float) -> int:
     """How many of the latest events any part looks at. max_history: those of the head."""
+    if _counts_in_domain(company):
+        return _ALL
     gate = company.gate
     memories: list[float] = gate.learned[:, 1].tolist() if len(gate.learned) else [gate.memory]
     far = [company.text_memory] if len(company.new) else []
@@ -213,6 +230,7 @@ def company_constants(company: Company, *, head_weight: float, max_history: int)
     }
     table: _Constants = {
         "stages": np.array(STAGES, np.float32),
+        **({"tells": company.tells.astype(np.float32)} if _counts_in_domain(company) else {}),
         "gate_weights": np.ascontiguousarray(gate.learned[:, 0]),
         "gate_memories": np.ascontiguousarray(gate.learned[:, 1]),
     }

@@ -86,8 +86,8 @@ class CompanySettings(Settings):
     """Distance, in events, at which a pair counts half."""
 
     ordered: bool = False
-    """Whether a pair is counted by which item came first: twice the numbers, each with as much noise. It pays where noise
-    is small beside counts. Votes are cast on pairs without order alone."""
+    """Whether a pair is counted by which item came first: twice the numbers, each with as much noise. It pays where
+    noise is small beside counts. Votes are cast on pairs without order alone."""
 
     damping: float = Field(default=0.2, ge=0, le=1)
     """How much less a pair of much liked items counts than one of seldom liked: power of how much each is liked."""

@@ -124,7 +124,7 @@ class Federation:
     def _read(self, counts: Counts) -> Reading:
         offered, vectors = self.world.offered, self.world.items.vectors
         there = None if offered is None else np.isin(np.arange(len(vectors)), offered.numpy())
-        return read_counts(counts, vectors, self.settings.company, offered=there)
+        return read_counts(counts, vectors, self.settings.company, offered=there, target=self.world.target)
 
     def serving(self, head: F32, company: Company | None) -> Serving:
         """What serves people with this head and company."""

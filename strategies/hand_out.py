@@ -51,6 +51,7 @@ def admitted(content: bytes, terms: CountingTerms) -> Company:
         "liked": (n_items,),
         "new": (0,),
         "alike": (n_items, 0),
+        "target": (0,),
         "gate": (len(company.gate.learned) and len(STAGES), 2),
     }
     if shapes != expected:

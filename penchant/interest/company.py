@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from penchant.config import CompanySettings
-from penchant.interest.gate import Gate
-from penchant.types import F32, I32
+from penchant.interest.gate import Gate, Way
+from penchant.types import F32, I32, Bool
 
 FORGOTTEN: Final = 14
 """Half-lives after which an event no longer matters."""
@@ -36,6 +36,7 @@ class Company:
     liked: float32[n_items], above 0, how much everybody likes each; the typical item 1.
     new: int32[n_new], items that nobody could meet while counting: no neighbours of any other.
     alike: float32[n_items, n_new], the excess of each item for them by their texts.
+    target: int32[n], the items of the domain that is asked for: the gate counts events with these; empty: all.
     text_memory: half-life of the history as new items are held against it, in events.
     source_power, target_power: as in the settings.
     """
@@ -45,6 +46,7 @@ class Company:
     liked: F32
     new: I32
     alike: F32
+    target: I32
     gate: Gate
     text_memory: float
     source_power: float
@@ -74,8 +76,19 @@ class Company:
         summed = np.bincount(self.neighbours[latest].ravel(), parts.ravel(), self.n_items)
         return summed.astype(np.float32)
 
+    @cached_property
+    def tells(self) -> Bool:
+        """bool[n_items], whether the gate counts events with an item."""
+        told = np.full(self.n_items, not len(self.target))
+        told[self.target] = True
+        return told
+
+    def way(self, history: I32) -> Way:
+        """What the gate gives for a history. A curve counts all events, for it knows of no domain."""
+        return self.gate.at(int(self.tells[history].sum()) if len(self.gate.learned) else len(history))
+
     def _scores(self, history: I32) -> F32:
-        way = self.gate.at(len(history))
+        way = self.way(history)
         if way.weight == 0:
             return self.base
         latest, shares = self.shares(history, way.memory)
@@ -99,7 +112,7 @@ class Company:
         added = np.zeros(len(history), np.float32)
         if not len(history):
             return added
-        way = self.gate.at(len(history))
+        way = self.way(history)
         if item in self.new:
             latest, shares = self.shares(history, self.text_memory)
             parts = self.alike[latest, int(np.flatnonzero(self.new == item)[0])] * shares
@@ -117,6 +130,7 @@ class Company:
             "liked": self.liked,
             "new": self.new,
             "alike": self.alike,
+            "target": self.target,
             "gate": self.gate.learned,
         }
 
@@ -129,6 +143,7 @@ class Company:
             np.asarray(tensors["liked"], np.float32),
             np.asarray(tensors["new"], np.int32),
             np.asarray(tensors["alike"], np.float32),
+            np.asarray(tensors["target"], np.int32),
             Gate.of(settings, np.asarray(tensors["gate"], np.float32)),
             settings.text_memory,
             settings.source_power,

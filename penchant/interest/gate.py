@@ -1,7 +1,8 @@
 """How much a person's own events weigh against what everybody likes, by how many there are.
 
 Set by hand it is a curve that rises with the number of events; learned, a table by stages (see `voting`), in which a
-stage whose gain does not stand above the noise keeps to what everybody likes.
+stage whose gain does not stand above the noise keeps to what everybody likes. Where one domain is asked for, stages
+count events in that: at 0, all that is known of a person lies elsewhere.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from penchant.config import CompanySettings
 from penchant.types import F32, F64
 
-STAGES: Final = (1, 3, 5, 10, 20)
+STAGES: Final = (0, 1, 3, 5, 10, 20)
 """Events that are known of a person, from which each stage of a learned gate holds."""
 
 _WEIGHTS: Final = (0.1, 0.3, 0.6, 1.0, 2.0, 4.0)
@@ -30,7 +31,7 @@ class Way(NamedTuple):
 
 def candidates(stage: int) -> tuple[Way, ...]:
     """What is tried with so many events known, beside weight 0. One event alone has no memory to choose."""
-    memories = _MEMORIES if stage > 1 else _MEMORIES[-1:]
+    memories = _MEMORIES if stage != 1 else _MEMORIES[-1:]
     return tuple(Way(weight, memory) for weight in _WEIGHTS for memory in memories)
 
 
@@ -43,12 +44,19 @@ class Gate:
     """evidence, prior_events, memory: the curve, as the settings give it.
 
     learned: float32[n_stages, 2], a `Way` each; of no rows where none was learned.
+    Raises: ValueError for a table of other stages.
     """
 
     evidence: float
     prior_events: float
     memory: float
     learned: F32
+
+    def __post_init__(self) -> None:
+        if len(self.learned) not in (0, len(STAGES)):
+            raise ValueError(
+                f"a gate of {len(self.learned)} stages, expected {len(STAGES)}: of an earlier version"
+            )
 
     @classmethod
     def of(cls, settings: CompanySettings, learned: F32 | None = None) -> Self:
@@ -57,10 +65,9 @@ class Gate:
 
     def at(self, n_events: int) -> Way:
         """For a person of whom so many events are known."""
-        if n_events == 0:
-            return Way(0.0, self.memory)
         if not len(self.learned):
-            return Way(self.evidence * n_events / (n_events + self.prior_events), self.memory)
+            rising = self.evidence * n_events / max(n_events + self.prior_events, 1e-12)
+            return Way(rising, self.memory)
         stage = int(np.searchsorted(STAGES, n_events, side="right")) - 1
         weight, memory = self.learned[stage]
         return Way(float(weight), float(memory))

@@ -45,19 +45,30 @@ class Reading:
 
 
 def company_of(
-    counts: Counts, vectors: F32, settings: CompanySettings, *, offered: Bool | None = None
+    counts: Counts,
+    vectors: F32,
+    settings: CompanySettings,
+    *,
+    offered: Bool | None = None,
+    target: Bool | None = None,
 ) -> Company:
     """The company alone; see `read_counts`."""
-    return read_counts(counts, vectors, settings, offered=offered).company
+    return read_counts(counts, vectors, settings, offered=offered, target=target).company
 
 
 def read_counts(
-    counts: Counts, vectors: F32, settings: CompanySettings, *, offered: Bool | None = None
+    counts: Counts,
+    vectors: F32,
+    settings: CompanySettings,
+    *,
+    offered: Bool | None = None,
+    target: Bool | None = None,
 ) -> Reading:
     """vectors: float32[n_items, width], what the language model reads in each item.
 
     offered: bool[n_items], whether an item was there to be met while counting; one that was not is taken to be liked
     like the median of the others. None: all were.
+    target: bool[n_items], the domain that is asked for. None: all.
     """
     chosen = Chosen.of(counts.items, settings, floor=counts.floor)
     square = _square(counts.pairs, chosen)
@@ -101,6 +112,7 @@ def read_counts(
         relative,
         new.astype(np.int32),
         stacked["alike"],
+        np.flatnonzero(target if target is not None else np.zeros(0)).astype(np.int32),
         Gate.of(settings),
         settings.text_memory,
         settings.source_power,

@@ -1,6 +1,7 @@
 """One person's vote on the gate: how much better each candidate would have served the own past.
 
-At each stage the first events are known, and everything later is to be found. What the person added to the pair counts
+At each stage the first events are known, and everything later is to be found. Where one domain is asked for, its first
+events are known and all that lies elsewhere, whenever it was. What the person added to the pair counts
 is taken out of what they say first, else a vote would praise what the voter put in.
 """
 
@@ -15,7 +16,7 @@ from penchant.interest.counting import Contribution, pair_counts
 from penchant.interest.gate import STAGES, candidates
 from penchant.interest.lift import Reading
 from penchant.ranking import relevant_summary
-from penchant.types import F32, F64, I32, Unit
+from penchant.types import F32, F64, I32, Bool, Unit
 
 _LONGEST: Final = 0.5
 """The L2 norm of a vote, at most: what nine in ten have anyway."""
@@ -39,12 +40,17 @@ class Ballot:
 
         history: int32[n_events], in order of time.
         """
-        told = np.unique(history[: STAGES[-1]])
+        told = np.unique(history[self._known(history, STAGES[-1])])
         own = self._own(history, told)
         gains = np.concatenate([self._gains(history, stage, told, own) for stage in STAGES])
         cells = np.flatnonzero(gains)
         scale = min(1.0, _LONGEST / max(float(np.linalg.norm(gains)), 1e-12)) * (1 - 1e-6)
         return Contribution(cells.astype(np.int64), (gains[cells] * scale).astype(np.float32))
+
+    def _known(self, history: I32, stage: int) -> Bool:
+        """Which events are known at a stage: bool[n_events]."""
+        counted = self.reading.company.tells[history]
+        return np.asarray(~counted | (np.cumsum(counted) <= stage))
 
     def _own(self, history: I32, told: I32) -> F32:
         """What this person added to the counts of these items' pairs: float32[n_told, n_items]."""
@@ -58,13 +64,13 @@ class Ballot:
         return own
 
     def _gains(self, history: I32, stage: int, told: I32, own: F32) -> F64:
-        ways = candidates(stage)
-        known = history[:stage]
-        seen = np.union1d(known, self.reading.company.new)
-        right = np.setdiff1d(history[stage:], seen).astype(np.int64)
-        if not len(right):
+        ways, company = candidates(stage), self.reading.company
+        among = self._known(history, stage)
+        known = history[among]
+        seen = np.union1d(np.union1d(known, company.new), np.flatnonzero(~company.tells))
+        right = np.setdiff1d(history[~among], seen).astype(np.int64)
+        if not len(known) or not len(right):
             return np.zeros(len(ways))
-        company = self.reading.company
         apart = {memory: self._apart(known, memory, told, own) for memory in {way.memory for way in ways}}
         scores = [company.base, *(company.blended(apart[way.memory], way.weight) for way in ways)]
         n = len(scores)

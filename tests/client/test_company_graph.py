@@ -17,25 +17,29 @@ from tests.client.test_score_graph import DIMENSION, MAX_HISTORY, N_ITEMS, adapt
 KEPT = 6
 
 
-TABLE = np.array([[0.1, 1000], [0.0, 2], [0.6, 8], [4.0, 2], [2.0, 1.5]], np.float32)
+TABLE = np.array([[0.8, 1000], [0.1, 1000], [0.0, 2], [0.6, 8], [4.0, 2], [2.0, 1.5]], np.float32)
 
 
-def company(new: list[int], *, learned: bool) -> Company:
+def company(new: list[int], *, learned: bool, target: range) -> Company:
     random = np.random.default_rng(2)
     near = np.argsort(random.random((N_ITEMS, N_ITEMS)), axis=1)[:, :KEPT].astype(np.int32)
     excess = ((random.random((N_ITEMS, KEPT)) * 5 - 1) * ~np.isin(near, new)).astype(np.float32)
     liked = random.lognormal(0, 1, N_ITEMS).astype(np.float32)
     alike = (random.random((N_ITEMS, len(new))) - 0.5).astype(np.float32)
     gate = Gate(2.5, 3.0, 1.5, TABLE if learned else TABLE[:0])
-    return Company(near, excess, liked, np.array(new, np.int32), alike, gate, 20.0, 0.8, 0.3)
+    asked_for = np.array(target, np.int32)
+    return Company(near, excess, liked, np.array(new, np.int32), alike, asked_for, gate, 20.0, 0.8, 0.3)
 
 
 CASES = {
-    "company alone": ([], False, 0.0),
-    "a learned gate": ([], True, 0.0),
-    "with new items": ([7, 31], False, 0.0),
-    "beside a head": ([], False, 0.4),
-    "beside a head, with new items and a learned gate": ([7, 31], True, 0.4),
+    "company alone": ([], False, range(0), 0.0),
+    "a learned gate": ([], True, range(0), 0.0),
+    "with new items": ([7, 31], False, range(0), 0.0),
+    "beside a head": ([], False, range(0), 0.4),
+    "beside a head, with new items and a learned gate": ([7, 31], True, range(0), 0.4),
+    "in one domain": ([], True, range(10, 25), 0.0),
+    "in one domain, beside a head, with new items": ([7, 31], True, range(10, 25), 0.4),
+    "in one domain by a curve": ([], False, range(10, 25), 0.0),
 }
 
 
@@ -43,14 +47,14 @@ CASES = {
 def exported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Serving, Scorer]:
-    new, learned, weight = request.param
+    new, learned, target, weight = request.param
     random = np.random.default_rng(5)
     vectors = random.normal(size=(N_ITEMS, DIMENSION)).astype(np.float32)
     model = InterestModel(vectors, ModelSettings(width=6), seed=1)
     layout = TensorLayout.shared(model)
     head = layout.read(model) + random.normal(0, 0.2, layout.size).astype(np.float32)
     layout.write(model, head)
-    serving = Serving(model, head, MAX_HISTORY, company(new, learned=learned), weight)
+    serving = Serving(model, head, MAX_HISTORY, company(new, learned=learned, target=target), weight)
     path = tmp_path_factory.mktemp("export") / "score.onnx"
     write_score_graph(
         path,
@@ -92,5 +96,8 @@ def test_it_looks_at_no_more_of_a_history_than_a_part_needs(
     serving, scorer = exported
     assert serving.company is not None
     assert scorer.adapter_size == TensorLayout.personal(serving.model).size
+    if len(serving.company.gate.learned) and len(serving.company.target):
+        assert scorer.max_history > 1_000_000  # it counts them
+        return
     near = 14_000 if len(serving.company.gate.learned) else 21
     assert scorer.max_history == max(near, 280 if len(serving.company.new) else 0)

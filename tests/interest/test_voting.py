@@ -1,5 +1,7 @@
 """The gate: votes praise what serves others' events, never what the voter put in, and doubt falls back on the prior."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,8 +57,40 @@ def test_where_tastes_differ_everybody_votes_for_own_events() -> None:
     ballot = _ballot(people)
     total = np.sum([_dense(ballot, history) for history in people], axis=0)
     table = learned(total.astype(np.float64), noise=0.0)
-    assert table[0, 0] > 0
-    assert table[1, 0] > 0
+    assert table[STAGES.index(1), 0] > 0
+    assert table[STAGES.index(3), 0] > 0
+    assert table[STAGES.index(0), 0] == 0  # nothing is known there that could help
+
+
+def test_where_a_domain_is_asked_for_what_lies_elsewhere_helps_before_the_first_event_in_it() -> None:
+    """Two tastes, each of two items here and two there: whoever likes 0 and 1 likes 2 and 3."""
+    people, target = _by_taste(60), np.isin(np.arange(12), [2, 3, 6, 7])
+    reading = read_counts(_counted(people, 0.1), TEXTS, SETTINGS, target=target)
+    ballot = Ballot(reading, SETTINGS, Unit.USER)
+    total = np.sum([_dense(ballot, history) for history in people], axis=0)
+    table = learned(total.astype(np.float64), noise=0.0)
+    company = replace(reading.company, gate=Gate.of(SETTINGS, table))
+    assert table[STAGES.index(0), 0] > 0
+    for elsewhere, likely, unlikely in (
+        (TWO_TASTES[0][:2], [2, 3], [6, 7]),
+        (TWO_TASTES[1][:2], [6, 7], [2, 3]),
+    ):
+        scores = company.scores([elsewhere])[0]
+        assert scores[likely].min() > scores[unlikely].max()
+
+
+def test_a_gate_counts_events_in_the_domain_that_is_asked_for() -> None:
+    target = np.isin(np.arange(12), [2, 3])
+    reading = read_counts(_counted(_by_taste(60), 0.1), TEXTS, SETTINGS, target=target)
+    table = np.array([[stage, 8.0] for stage in STAGES], np.float32)
+    company = replace(reading.company, gate=Gate.of(SETTINGS, table))
+    histories = ([0, 1, 4], [0, 1, 2], [2, 0, 3, 3])
+    assert [company.way(np.array(history, np.int32)).weight for history in histories] == [0, 1, 3]
+
+
+def test_a_gate_of_other_stages_is_refused() -> None:
+    with pytest.raises(ValueError, match="a gate of 5 stages, expected 6"):
+        Gate.of(SETTINGS, np.ones((5, 2), np.float32))
 
 
 def test_a_vote_never_praises_what_the_voter_alone_put_in() -> None:
