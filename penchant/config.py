@@ -130,10 +130,16 @@ class CompanySettings(Settings):
     neighbours: int = Field(default=256, ge=1)
     """Items kept as company of each; what a device holds grows with it."""
 
+    tastes: int = Field(default=0, ge=0)
+    """Directions of taste that pairs are condensed into; 0: pairs as they are. It serves where a long past is asked for
+    what it says of something else, as where a domain is new to somebody; what comes next hangs on single pairs."""
+
     @model_validator(mode="after")
-    def _votes_are_without_order(self) -> "CompanySettings":
-        if self.ordered and self.gate_share:
-            raise ValueError("votes are cast on pairs without order; give ordered or gate_share, not both")
+    def _order_stands_alone(self) -> "CompanySettings":
+        if self.ordered and (self.gate_share or self.tastes):
+            raise ValueError(
+                "votes and tastes are of pairs without order; leave out ordered, or gate_share and tastes"
+            )
         return self
 
 

@@ -8,6 +8,7 @@ It reads released counts and the public catalogue alone, so it costs no privacy.
 3. Counts: a pair's own count moves the expectation by v / (v + s²), with s the noise that was added to it and v the
    square of `trust` times the expectation: well-known pairs by almost all, seldom ones by almost nothing.
 4. Order, where it was counted: a pair in one order corrects half of what is expected of both, likewise.
+5. Tastes, where wished: what was concluded of counted pairs, condensed (see `tastes`).
 """
 
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from penchant.config import CompanySettings
 from penchant.interest.company import Company
 from penchant.interest.counting import Chosen, Counts
 from penchant.interest.gate import Gate
+from penchant.interest.tastes import condensed
 from penchant.types import F32, F64, I32, I64, Bool
 
 _STEPS = 60
@@ -36,7 +38,7 @@ class Reading:
     """What released counts say of the catalogue.
 
     pull: float32[n_items, k], by how much each excess would rise with one more count of its pair, before rounding down;
-    of pairs without order.
+    of pairs without order, and before they are condensed.
     """
 
     company: Company
@@ -88,9 +90,9 @@ def read_counts(
     new = np.flatnonzero(~met)
     relative = (liked / np.median(liked)).astype(np.float32)
     prominence = relative ** np.float32(1 - settings.target_power)
-    columns: dict[str, list[F32]] = {"excess": [], "pull": [], "alike": []}
-    neighbours = []
-    for rows in _blocks(len(mass)):
+
+    def read(rows: I64) -> tuple[F32, F32]:
+        """Excess and pull, float32[n_rows, n_items] each."""
         chance = np.maximum(np.outer(mass[rows], mass / mass[chosen.items].sum()), 1e-12)
         expected = chance * lift(directions[rows] @ directions.T)
         believed = _correct(expected, rows, observed, noise, chosen, settings.trust)
@@ -98,13 +100,26 @@ def read_counts(
             _correct(expected, rows, 2 * square, sqrt(2) * noise, chosen, settings.trust)
         excess = (expected / chance - 1).astype(np.float32)
         excess[np.arange(len(rows)), rows] = 0
+        return excess, (believed / chance).astype(np.float32)
+
+    tastes = None
+    if settings.tastes:
+        among = [read(rows)[0][:, chosen.items] for rows in _blocks(chosen.items.astype(np.int64))]
+        tastes = condensed(np.concatenate(among), liked[chosen.items], settings.tastes)
+    columns: dict[str, list[F32]] = {"excess": [], "pull": [], "alike": []}
+    neighbours = []
+    for rows in _blocks(np.arange(len(mass))):
+        excess, pull = read(rows)
         columns["alike"].append(excess[:, new].copy())
+        if tastes is not None:
+            counted = np.flatnonzero(chosen.place[rows] >= 0)
+            excess[np.ix_(counted, chosen.items)] = tastes[chosen.place[rows[counted]]]
         excess[:, new] = 0
         k = min(settings.neighbours, excess.shape[1])
         best = np.sort(np.argpartition(-np.abs(excess) * prominence, k - 1, axis=1)[:, :k], axis=1)
         neighbours.append(best.astype(np.int32))
         columns["excess"].append(np.take_along_axis(excess, best, axis=1))
-        columns["pull"].append(np.take_along_axis((believed / chance).astype(np.float32), best, axis=1))
+        columns["pull"].append(np.take_along_axis(pull, best, axis=1))
     stacked = {name: np.concatenate(parts) for name, parts in columns.items()}
     company = Company(
         np.concatenate(neighbours),
@@ -196,6 +211,6 @@ def _correct(expected: F64, rows: I64, observed: F64, noise: F64, chosen: Chosen
     return believed
 
 
-def _blocks(n: int) -> Iterator[I64]:
-    for start in range(0, n, _ROWS):
-        yield np.arange(start, min(start + _ROWS, n))
+def _blocks(items: I64) -> Iterator[I64]:
+    for start in range(0, len(items), _ROWS):
+        yield items[start : start + _ROWS]

@@ -55,9 +55,11 @@ def test_order_is_found_where_it_was_counted_and_noise_that_drowns_it_takes_it_b
     assert (1 + doubtful[0, 1]) / (1 + doubtful[1, 0]) == pytest.approx(1.0, rel=0.05)
 
 
-def test_votes_are_not_cast_on_ordered_pairs() -> None:
-    with pytest.raises(ValidationError, match="ordered or gate_share, not both"):
+def test_votes_and_tastes_are_not_of_ordered_pairs() -> None:
+    with pytest.raises(ValidationError, match="of pairs without order"):
         CompanySettings(items=6, ordered=True, gate_share=0.1)
+    with pytest.raises(ValidationError, match="of pairs without order"):
+        CompanySettings(items=6, ordered=True, tastes=4)
 
 
 def test_an_item_that_nobody_touched_has_company_by_its_text() -> None:
