@@ -113,10 +113,15 @@ def load_run(run: RunDirectory) -> FinishedRun:
     federation = Federation.of(settings, world)
     head = federation.layout.flatten(load_file(run.shared_path))
     adapters = load_file(run.personal / "adapters.safetensors")["adapters"]
-    company = None
-    if run.company_path.is_file():
-        company = Company.read(load_file(run.company_path), settings.company)
+    company = _company(run, settings) if run.company_path.is_file() else None
     return FinishedRun(settings, world, federation, federation.serving(head, company), adapters)
+
+
+def _company(run: RunDirectory, settings: RunSettings) -> Company:
+    tensors = load_file(run.company_path)
+    if "target" not in tensors:
+        raise BadInput(f"{run.company_path}: written by an earlier version; make the run again")
+    return Company.read(tensors, settings.company)
 
 
 def _check_fresh(run: RunDirectory, settings: RunSettings, *, resume: bool) -> None:

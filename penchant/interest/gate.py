@@ -44,19 +44,12 @@ class Gate:
     """evidence, prior_events, memory: the curve, as the settings give it.
 
     learned: float32[n_stages, 2], a `Way` each; of no rows where none was learned.
-    Raises: ValueError for a table of other stages.
     """
 
     evidence: float
     prior_events: float
     memory: float
     learned: F32
-
-    def __post_init__(self) -> None:
-        if len(self.learned) not in (0, len(STAGES)):
-            raise ValueError(
-                f"a gate of {len(self.learned)} stages, expected {len(STAGES)}: of an earlier version"
-            )
 
     @classmethod
     def of(cls, settings: CompanySettings, learned: F32 | None = None) -> Self:

@@ -136,6 +136,7 @@ def company(n_items: int, **wrong: np.ndarray) -> Company:
         "liked": random.random(n_items, np.float32),
         "new": np.zeros(0, np.int32),
         "alike": np.zeros((n_items, 0), np.float32),
+        "target": np.zeros(0, np.int32),
         "gate": np.zeros((0, 2), np.float32),
         **wrong,
     }

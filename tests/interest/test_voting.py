@@ -88,11 +88,6 @@ def test_a_gate_counts_events_in_the_domain_that_is_asked_for() -> None:
     assert [company.way(np.array(history, np.int32)).weight for history in histories] == [0, 1, 3]
 
 
-def test_a_gate_of_other_stages_is_refused() -> None:
-    with pytest.raises(ValueError, match="a gate of 5 stages, expected 6"):
-        Gate.of(SETTINGS, np.ones((5, 2), np.float32))
-
-
 def test_a_vote_never_praises_what_the_voter_alone_put_in() -> None:
     """One odd person among a hundred who know nothing of this taste: without the own counts, company says nothing."""
     rng = np.random.default_rng(1)

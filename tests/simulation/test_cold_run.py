@@ -72,19 +72,25 @@ def test_a_domain_that_is_new_to_people(
     few = replace(movielens_100k, behaviours=movielens_100k.behaviours.of_people(np.arange(120)), people={})
     made, run = split_domains(few, groups), str(tmp_path / "run")
     write_dataset(made, tmp_path / "two")
-    rest = [f"--set={text}" for text in (*KEPT_OUT[::2], "model.width=8", "federation.rounds=1")]
+    counting = ("company.items=300", "company.tastes=10", "company.gate_share=0.1")
+    rest = [f"--set={text}" for text in (*KEPT_OUT[::2], *counting, "model.width=8", "federation.rounds=1")]
     data = ["--data", str(tmp_path / "two"), "--target-domain", "drama"]
     assert main(["simulate", "--quiet", *data, "--out", run, *rest]) == 0
-    world = build_world(load_run(RunDirectory(Path(run))).settings)
+    finished = load_run(RunDirectory(Path(run)))
+    world, company = build_world(finished.settings), finished.serving.company
     drama = world.dataset.catalogue.within("drama")
     assert drama[world.split.test[world.split.test != NO_ITEM]].all()
     assert not drama[np.concatenate(world.histories)].all()
+    assert company is not None
+    assert (company.tells == drama).all()
+    assert company.gate.learned[0, 0] > 0  # what lies elsewhere helps before the first drama
     capsys.readouterr()
     asked = ["evaluate", run, "--cold", "domain", "--shots", "0,3", "--no-tune", "--format", "json"]
     assert main(asked) == 0
     found = json.loads(capsys.readouterr().out)["cold"]["domain"]
     assert {"penchant", "ease", "cross_domain_ease", "hybrid_weighted"} <= set(found["0"])
     assert found["0"]["ease"]["ndcg@10"] < found["0"]["cross_domain_ease"]["ndcg@10"]
+    assert found["0"]["popularity"]["ndcg@10"] < found["0"]["penchant"]["ndcg@10"]
     assert main([*asked, "--target-domain", "opera"]) == 2
     assert "there are action, drama" in capsys.readouterr().err
     assert main(["recommend", run, "--user", world.dataset.behaviours.user_ids[0], "--format", "json"]) == 0

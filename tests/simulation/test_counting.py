@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from penchant.cli import main
-from penchant.errors import CheckFailed, PenchantError
+from penchant.errors import BadInput, CheckFailed, PenchantError
 from penchant.interest.counting import item_counts, pair_counts
 from penchant.privacy.accountants import PLDAccountant
 from penchant.privacy.calibrate import gaussian_epsilon_of, gaussian_loss_for
@@ -59,8 +60,11 @@ def _doubts(run: RunDirectory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("unit", [Unit.NONE, Unit.USER, Unit.EVENT])
-def test_people_as_nodes_and_people_in_a_cohort_are_counted_alike(small_world: Small, unit: Unit) -> None:
-    terms = (f"privacy.unit={unit}", "privacy.reproducible_noise=true", "company.gate_share=0.2")
+@pytest.mark.parametrize("more", ["company.gate_share=0.2", "company.ordered=true"])
+def test_people_as_nodes_and_people_in_a_cohort_are_counted_alike(
+    small_world: Small, unit: Unit, more: str
+) -> None:
+    terms = (f"privacy.unit={unit}", "privacy.reproducible_noise=true", more)
     engines = [_settings(*terms, f"engine={engine}") for engine in ("cohort", "flower")]
     counted = [_counted(Federation.of(settings, small_world(8, settings))) for settings in engines]
     for one, other in zip(*counted, strict=True):
@@ -68,8 +72,9 @@ def test_people_as_nodes_and_people_in_a_cohort_are_counted_alike(small_world: S
         np.testing.assert_allclose(one, other, atol=1e-5 * max(1.0, float(np.abs(one).max())))
 
 
-def test_without_noise_a_count_is_the_sum_of_what_everybody_sends(small_world: Small) -> None:
-    settings = _settings("privacy.unit=none")
+@pytest.mark.parametrize("ordered", ["true", "false"])
+def test_without_noise_a_count_is_the_sum_of_what_everybody_sends(small_world: Small, ordered: str) -> None:
+    settings = _settings("privacy.unit=none", f"company.ordered={ordered}")
     world = small_world(8, settings)
     federation = Federation.of(settings, world)
     items, pairs = _counted(federation)
@@ -234,9 +239,14 @@ def test_votes_on_the_gate_are_charged_said_and_taken_up_again(shop: Path, tmp_p
     assert "votes" in said["mechanism"]["name"]
     assert "votes" in " ".join(said["covered"])
     first = load_run(run).serving.company
+    assert first is not None
+    save_file(
+        {name: tensor for name, tensor in first.tensors().items() if name != "target"}, run.company_path
+    )
+    with pytest.raises(BadInput, match="by an earlier version; make the run again"):
+        load_run(run)
     run.company_path.unlink()
     again = load_run(simulate(settings, run.root, resume=True)).serving.company
-    assert first is not None
     assert again is not None
     assert (first.gate.learned == again.gate.learned).all()
     assert len(first.gate.learned) > 0
