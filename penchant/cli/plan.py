@@ -1,6 +1,7 @@
 """`penchant plan`: what a run would cost in privacy, time and traffic, before anything is spent."""
 
 from dataclasses import asdict
+from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from penchant.report import Expected
 
 _ROUNDS, _EPSILON, _DELTA = 60, 8.0, 1e-5
+
+_DROWNED = 4.5
+"""Measured: at 3.5 (MovieTweetings, 200 people) pairs gave nothing, at 5.1 (MovieLens-100K) they doubled NDCG@10."""
 
 
 @app.command()
@@ -70,7 +74,7 @@ def plan(
         "clip_share": None,
     }
     output = Output(fmt, quiet=quiet)
-    counts = _counts_alone(recipe, epsilon, delta) if recipe and rounds is None else None
+    counts = _counts_alone(recipe, epsilon, delta, people) if recipe and rounds is None else None
     if counts is not None:
         output.result(counts, _counts_table(counts))
         return
@@ -110,8 +114,11 @@ def plan(
     output.result(record, Group(*_tables(found, ways, hoped, clip)))
 
 
-def _counts_alone(recipe: Path, epsilon: float | None, delta: float | None) -> dict[str, Any] | None:
+def _counts_alone(
+    recipe: Path, epsilon: float | None, delta: float | None, people: int | None
+) -> dict[str, Any] | None:
     """The price of a recipe that counts and trains nothing; None for any other."""
+    from penchant.interest.counting import n_pairs
     from penchant.privacy.pricing import cross_checked
     from penchant.simulation.settings import load_settings
     from penchant.strategies.resolution import count_releases
@@ -122,7 +129,12 @@ def _counts_alone(recipe: Path, epsilon: float | None, delta: float | None) -> d
     events = count_releases(settings.privacy, settings.federation, settings.company)
     priced = cross_checked(list(events.values()), delta=settings.privacy.delta)
     noise = {str(what): event.noise_multiplier for what, event in events.items()}
-    return {**priced.to_record(), "rounds": 0, "counts": noise, "private": True}
+    record = {**priced.to_record(), "rounds": 0, "counts": noise, "private": True}
+    if people is None or settings.privacy.unit is not Unit.USER:
+        return record
+    # Each person adds a vector of length 1: together they add one of length `people` at most, where all agree.
+    length = noise["pairs"] * sqrt(n_pairs(settings.company.items, ordered=settings.company.ordered))
+    return {**record, "people": people, "pairs_over_noise_at_most": people / length}
 
 
 def _counts_table(record: dict[str, Any]) -> Table:
@@ -134,6 +146,15 @@ def _counts_table(record: dict[str, Any]) -> Table:
     table.add_row(f"{record['cross_check']} says", f"{record['cross_check_epsilon']:.4f}")
     for what, multiplier in record["counts"].items():
         table.add_row(f"noise multiplier of {what}", f"{multiplier:.4f}")
+    most = record.get("pairs_over_noise_at_most")
+    if most is not None:
+        table.add_row("what all people say in pairs, over its noise, at most", f"{most:.1f}")
+        if most < _DROWNED:
+            table.caption = (
+                f"Pairs drown: {record['people']} people are few for so many. Lists will stay close to what everybody"
+                " likes. Where that was measured, it came within 2% of any reference up to five events, and a head"
+                " carried from another catalogue did worse. More people help, or fewer company.items."
+            )
     return table
 
 

@@ -229,3 +229,16 @@ def test_refusals_name_the_value_and_the_cure(
 ) -> None:
     got, message = _refused(capsys, *flags.split())
     assert (got, said in message) == (code, True), message
+
+
+def test_a_plan_for_few_people_says_that_pairs_drown(capsys: pytest.CaptureFixture[str]) -> None:
+    """200 people add a vector of length 200 at most, against noise in each of 4,950 pairs."""
+    recipe = str(Path(__file__).parents[2] / "recipes" / "bookstore.toml")
+    record = _plan(capsys, recipe, "--people", "200")
+    noise = record["counts"]["pairs"] * 4950**0.5
+    assert record["pairs_over_noise_at_most"] == pytest.approx(200 / noise)
+    assert main(["plan", recipe, "--people", "200"]) == 0
+    assert "Pairs drown: 200 people" in capsys.readouterr().out
+    assert main(["plan", recipe, "--people", "5000"]) == 0
+    assert "drown" not in capsys.readouterr().out
+    assert "pairs_over_noise_at_most" not in _plan(capsys, recipe)
