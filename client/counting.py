@@ -26,7 +26,7 @@ def contributions(terms: CountingTerms, what: What, told: F32, read: Read) -> Ca
     """
     unit = terms.guarantee(what).unit
     if what is What.ITEMS:
-        return lambda history: item_counts(history, unit)
+        return lambda history: item_counts(history, terms.settings, unit)
     if what is What.PAIRS:
         chosen = terms.chosen(told)
         return lambda history: pair_counts(history, chosen, terms.settings, unit)

@@ -95,6 +95,11 @@ class CompanySettings(Settings):
     popularity_share: float = Field(default=0.1, gt=0, lt=1)
     """Share of what the counts may cost that pays for counting single items; pairs get the rest."""
 
+    typical_items: int = Field(default=1, ge=1)
+    """Items up to which those who have more add more to the item counts, as in a plain count; beyond, everybody adds
+    alike. Where the unit is none or user. A large number serves new people better, and is the noisier the fewer items
+    people have."""
+
     share: float = Field(default=0.5, gt=0, lt=1)
     """Share of the run's squared loss that pays for the counts; rounds of training get the rest. Without any round the
     counts get all of it."""

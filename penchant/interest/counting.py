@@ -1,6 +1,6 @@
 """What one person adds to counts of items and of pairs of items: bounded by its own arithmetic, in closed form.
 
-    unit user or none   every person's contribution is a vector of L2 norm 1, however long the history
+    unit user or none   every person's contribution is a vector of L2 norm 1 at most, however long the history
     unit event          an item counts 1 and a pair at most once, by its nearest occurrence, so that blanking one event
                         moves the item counts by at most 1 and the pair counts by at most `pair_bound`
 
@@ -107,10 +107,10 @@ class Counts:
         return np.maximum(self.items, self.floor)
 
 
-def item_counts(history: I32, unit: Unit) -> Contribution:
+def item_counts(history: I32, settings: CompanySettings, unit: Unit) -> Contribution:
     """history: int32[n_events].  Cells are items; each item counts once."""
     items = np.unique(history).astype(np.int64)
-    weight = 1.0 if unit is Unit.EVENT else 1 / sqrt(max(1, len(items)))
+    weight = 1.0 if unit is Unit.EVENT else 1 / sqrt(max(settings.typical_items, len(items)))
     return Contribution(items, np.full(len(items), weight, np.float32))
 
 

@@ -119,7 +119,7 @@ def test_what_a_count_sends_is_its_numbers_and_as_long_for_3_events_as_for_300(
             assert set(reply.content.array_records["update"]) == {"shared.items"}
             assert dict(reply.content.config_records["config"]) == {"round": 1}
             sent = read_update(asking.terms.layout(What.ITEMS), reply, round_=1).values
-            expected = item_counts(store.history(invitation.catalogue.index), Unit.USER)
+            expected = item_counts(store.history(invitation.catalogue.index), COMPANY, Unit.USER)
             assert np.array_equal(np.flatnonzero(sent), expected.cells)
             assert np.linalg.norm(sent) == pytest.approx(1.0)
             lengths.add(sum(len(a.data) for a in reply.content.array_records["update"].values()))

@@ -64,10 +64,17 @@ def test_both_orders_together_are_the_pair(history: I32) -> None:
     assert together / (norm or 1) == pytest.approx(_pairs(history, SETTINGS, Unit.USER), abs=1e-6)
 
 
+def test_who_has_few_items_adds_as_to_a_plain_count_and_who_has_many_is_held_to_length_1() -> None:
+    wished = SETTINGS.model_copy(update={"typical_items": 4})
+    weights = [item_counts(np.arange(n, dtype=np.int32), wished, Unit.USER).weights for n in (1, 3, 4, 9)]
+    assert [w[0] for w in weights] == pytest.approx([0.5, 0.5, 0.5, 1 / 3])
+    assert [np.linalg.norm(w) <= 1 + 1e-6 for w in weights] == [True] * 4
+
+
 @either
 @given(history=HISTORIES)
 def test_a_whole_person_has_norm_1_at_most(history: I32, wished: CompanySettings) -> None:
-    assert np.linalg.norm(_dense(item_counts(history, Unit.USER), N_ITEMS)) <= 1 + 1e-6
+    assert np.linalg.norm(_dense(item_counts(history, SETTINGS, Unit.USER), N_ITEMS)) <= 1 + 1e-6
     assert np.linalg.norm(_pairs(history, wished, Unit.USER)) <= 1 + 1e-6
 
 
@@ -81,7 +88,7 @@ def test_blanking_one_event_moves_the_counts_no_further_than_the_bound(
     blanked[data.draw(st.integers(0, len(history) - 1))] = BLANK
     moved = _pairs(history, wished, Unit.EVENT) - _pairs(blanked, wished, Unit.EVENT)
     assert np.linalg.norm(moved) <= pair_bound(wished, Unit.EVENT) + 1e-6
-    items = [_dense(item_counts(h, Unit.EVENT), N_ITEMS + 1)[:N_ITEMS] for h in (history, blanked)]
+    items = [_dense(item_counts(h, SETTINGS, Unit.EVENT), N_ITEMS + 1)[:N_ITEMS] for h in (history, blanked)]
     assert np.linalg.norm(items[0] - items[1]) <= 1
 
 

@@ -23,7 +23,7 @@ TEXTS: F32 = np.eye(12, dtype=np.float32)
 def _counted(histories: list[I32], noise: float) -> Counts:
     items = np.zeros(12)
     for history in histories:
-        own = item_counts(history, Unit.USER)
+        own = item_counts(history, SETTINGS, Unit.USER)
         items[own.cells] += own.weights
     chosen = Chosen.of(items, SETTINGS, floor=0.02)
     pairs = np.zeros(chosen.n_pairs)

@@ -83,7 +83,7 @@ def test_without_noise_a_count_is_the_sum_of_what_everybody_sends(small_world: S
     chosen = terms.chosen(items)
     expected_items, expected_pairs = np.zeros(len(items)), np.zeros(chosen.n_pairs)
     for history in world.histories:
-        own = item_counts(history, Unit.NONE)
+        own = item_counts(history, settings.company, Unit.NONE)
         expected_items[own.cells] += own.weights
         own = pair_counts(history, chosen, settings.company, Unit.NONE)
         expected_pairs[own.cells] += own.weights
