@@ -87,6 +87,9 @@ def read_counts(
     directions = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     lift = _lift(observed, mass, directions, chosen.items[met[chosen.items]], chosen)
     noise[~met[chosen.items]] = noise[:, ~met[chosen.items]] = _UNKNOWN
+    one_order = (
+        (2 * square, sqrt(2) * noise) if chosen.ordered else None
+    )  # doubled, as if it were of both orders
     new = np.flatnonzero(~met)
     relative = (liked / np.median(liked)).astype(np.float32)
     prominence = relative ** np.float32(1 - settings.target_power)
@@ -96,8 +99,8 @@ def read_counts(
         chance = np.maximum(np.outer(mass[rows], mass / mass[chosen.items].sum()), 1e-12)
         expected = chance * lift(directions[rows] @ directions.T)
         believed = _correct(expected, rows, observed, noise, chosen, settings.trust)
-        if chosen.ordered:  # doubled, as if it were of both orders, and so is its noise
-            _correct(expected, rows, 2 * square, sqrt(2) * noise, chosen, settings.trust)
+        if one_order is not None:
+            _correct(expected, rows, *one_order, chosen, settings.trust)
         excess = (expected / chance - 1).astype(np.float32)
         excess[np.arange(len(rows)), rows] = 0
         return excess, (believed / chance).astype(np.float32)

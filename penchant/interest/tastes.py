@@ -22,7 +22,7 @@ def condensed(excess: F32, liked: F64, directions: int) -> F32:
     person's would be expected at 1 / (1 + nλ) of what n events say in sum: Rasmussen and Williams 2006, Gaussian
     Processes for Machine Learning, equation 2.25, in the eigenvectors.
 
-    excess: float32[m, m], symmetric.  liked: float64[m], above 0.  Returns: float32[m, m].
+    excess: float32[m, m], symmetric.  liked: float64[m], above 0.  Returns: float32[m, m], at least -1.
     """
     root = np.sqrt(liked / liked.sum())
     weighed = np.outer(root, root)
@@ -30,4 +30,4 @@ def condensed(excess: F32, liked: F64, directions: int) -> F32:
     largest = np.argsort(-values)[:directions]
     kept, vectors = np.maximum(values[largest], 0), vectors[:, largest]
     drawn = kept * (1 + _EVENTS * kept.max(initial=0)) / (1 + _EVENTS * kept)
-    return np.asarray((vectors * drawn) @ vectors.T / weighed, np.float32)
+    return np.asarray(np.maximum((vectors * drawn) @ vectors.T / weighed, -1), np.float32)

@@ -31,11 +31,12 @@ def test_a_taste_of_most_is_held_back_against_one_of_few() -> None:
     """Of two tastes, one four times as strong, the weaker gains on the stronger, and never passes it."""
     m = 40
     strong, weak = np.where(np.arange(m) % 2, 1.0, -1.0), np.where(np.arange(m) < m / 2, 1.0, -1.0)
-    excess = (np.outer(strong, strong) + 0.25 * np.outer(weak, weak)).astype(np.float32)
+    excess = (0.3 * np.outer(strong, strong) + 0.07 * np.outer(weak, weak)).astype(np.float32)
     again = condensed(excess, np.ones(m), 2)
     strength = [float(taste @ again @ taste) / m**2 for taste in (strong, weak)]
-    assert strength[0] == pytest.approx(1.0, rel=1e-4)
-    assert 0.25 < strength[1] < 1.0
+    assert strength[0] == pytest.approx(0.3, rel=1e-4)
+    assert 0.07 < strength[1] < strength[0]
+    assert condensed(4 * excess, np.ones(m), 2).min() == -1  # less than never there is not
 
 
 def test_items_that_are_in_no_counted_pair_keep_their_company() -> None:
