@@ -109,10 +109,10 @@ class Page:
         path.write_bytes(base64.b64decode(told["data"]))
 
     def spoken(self) -> list[tuple[str, str]]:
-        """Role and name of everything that a screen reader is told, in order."""
+        """Role and name of everything that a screen reader is told, in order; blanks around a name are not heard."""
         nodes = self.command("Accessibility.getFullAXTree")["nodes"]
         return [
-            (node["role"]["value"], node.get("name", {}).get("value", ""))
+            (node["role"]["value"], node.get("name", {}).get("value", "").strip())
             for node in nodes
             if not node["ignored"]
         ]
