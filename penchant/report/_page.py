@@ -8,7 +8,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from penchant.report._figures import attributes, figures
-from penchant.report._words import epsilon_in_full, percent
+from penchant.report._words import candidates, epsilon_in_full, percent
 
 _HERE: Final = Path(__file__).parent
 _METRICS: Final = (
@@ -30,6 +30,7 @@ def page(report: dict[str, Any]) -> str:
     environment.filters.update(figure4=_figure, percent=percent, epsilon_in_full=epsilon_in_full)
     return environment.get_template("page.html").render(
         report=report,
+        candidates=candidates(report),
         metrics=_METRICS,
         attributes=attributes(report),
         figures=figures(report),

@@ -77,9 +77,15 @@ def _accuracy(report: Record) -> str:
     )
     return (
         f"For {percent(full['hr@10'])} of people, the item they chose next is among the first ten suggestions out of "
-        "the whole catalogue; trained centrally on everybody's data and without privacy, the references reach: "
+        f"{candidates(report)}; trained centrally on everybody's data and without privacy, the references reach: "
         f"{others}."
     )
+
+
+def candidates(report: Record) -> str:
+    """What is ranked."""
+    domain = report["provenance"]["settings"].get("target_domain")
+    return "the whole catalogue" if domain is None else f"the catalogue's part '{domain}'"
 
 
 def _baseline(name: str) -> str:

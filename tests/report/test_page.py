@@ -9,7 +9,7 @@ import pytest
 
 import penchant.report
 from penchant.report import write_report
-from penchant.rundir import RunDirectory
+from penchant.rundir import RunDirectory, write_json
 from penchant.types import Unit
 
 MakeRun = Callable[..., RunDirectory]
@@ -97,6 +97,16 @@ def test_stamps_are_shown_first(make_run: MakeRun) -> None:
     private = make_run("private")
     write_report(private)
     assert "NOT PRIVATE" not in _tags(private).text
+
+
+def test_where_one_domain_was_asked_for_nobody_is_told_of_the_whole_catalogue(make_run: MakeRun) -> None:
+    run = make_run()
+    record = run.read_settings()
+    write_json(run.settings_path, {**record, "settings": {**record["settings"], "target_domain": "action"}})
+    write_report(run)
+    shown = _tags(run).text
+    assert shown.count("the catalogue's part 'action'") == 2
+    assert "the whole catalogue" not in shown
 
 
 def test_the_summary_comes_before_figures_and_tables(make_run: MakeRun) -> None:
