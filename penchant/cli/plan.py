@@ -153,7 +153,7 @@ def _counts_table(record: dict[str, Any]) -> Table:
             table.caption = (
                 f"Pairs drown: {record['people']} people are few for so many. Lists will stay close to what everybody"
                 " likes. Where that was measured, it came within 2% of any reference up to five events, and a head"
-                " carried from another catalogue did worse. More people help, or fewer company.items."
+                " carried from another catalogue did not better it. More people help, or fewer company.items."
             )
     return table
 
