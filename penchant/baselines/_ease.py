@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from penchant.baselines._linear import LinearScorer
-from penchant.baselines._matrix import had, had_both
+from penchant.baselines._matrix import had, together
 from penchant.behaviours import Behaviours
 from penchant.types import F32, F64, I64
 
@@ -30,7 +30,7 @@ class Ease:
     def fit(self, train: Behaviours, vectors: F32) -> "LinearScorer | FoldedEase":
         if len(vectors) > max(_LARGE, train.n_users):
             return FoldedEase.of(had(train, len(vectors)), self.ridge, self.memory)
-        gram = had_both(train, len(vectors)).astype(np.float64)
+        gram = together(train, len(vectors)).toarray().astype(np.float64)
         return LinearScorer(_weights(gram, self.ridge), self.memory)
 
 

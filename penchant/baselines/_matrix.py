@@ -27,15 +27,13 @@ def had(
 
 
 @lru_cache(maxsize=2)
-def had_both(train: Behaviours, n_items: int) -> F32:
-    """float32[n_items, n_items], read-only: how many people had each two items; on the diagonal, how many had one.
+def together(train: Behaviours, n_items: int) -> csr_array:
+    """float32 csr[n_items, n_items]: how many people had each two items; on the diagonal, how many had one.
 
-    The latest results are remembered: several models start from the same counts.
+    Not to be written to: the latest results are remembered, for several models start from the same counts.
     """
     matrix = had(train, n_items)
-    both: F32 = (matrix.T @ matrix).toarray()
-    both.setflags(write=False)
-    return both
+    return (matrix.T @ matrix).tocsr()
 
 
 def strongest(similarities: F32, k: int) -> F32:
@@ -43,6 +41,19 @@ def strongest(similarities: F32, k: int) -> F32:
     k = min(k, similarities.shape[1])
     bound = -np.partition(-similarities, k - 1, axis=1)[:, k - 1 : k]
     return np.where((similarities >= bound) & (similarities > 0), similarities, np.float32(0))
+
+
+def strongest_of_rows(similarities: csr_array, k: int) -> csr_array:
+    """The same where most are 0 and not stored."""
+    kept = similarities.data > 0
+    for start, end in zip(similarities.indptr[:-1], similarities.indptr[1:], strict=True):
+        if end - start > k:
+            row = similarities.data[start:end]
+            kept[start:end] &= row >= -np.partition(-row, k - 1)[k - 1]
+    found = similarities.copy()
+    found.data[~kept] = 0
+    found.eliminate_zeros()
+    return found
 
 
 def _latest(keys: I64) -> I64:

@@ -1,18 +1,19 @@
 """Nearest neighbours: of people, of items by who had them, of items by what they are."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from penchant.baselines._linear import LinearScorer
-from penchant.baselines._matrix import had, had_both, strongest
+from penchant.baselines._matrix import had, strongest, strongest_of_rows, together
 from penchant.behaviours import Behaviours
 from penchant.types import F32, I64
 
-_LARGE: Final = 6000
-"""Items from which on similarities are kept without their zeros."""
+_ROWS: Final = 1024
+"""Items at once that are held against all others: their similarities are never all in memory."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +59,13 @@ class ItemKnn:
     memory: float | None = None
 
     def fit(self, train: Behaviours, vectors: F32) -> LinearScorer:
-        both = had_both(train, len(vectors))
+        both = together(train, len(vectors))
         norms = np.sqrt(both.diagonal())
-        shrunk = np.outer(norms, norms) + self.shrink
-        cosine = np.divide(both, shrunk, out=np.zeros_like(both), where=shrunk > 0)
-        np.fill_diagonal(cosine, 0)
-        return LinearScorer(_kept(strongest(cosine.T, self.neighbours)), self.memory)
+        rows, columns = np.repeat(np.arange(both.shape[0]), np.diff(both.indptr)), both.indices
+        cosine = both.data / (norms[rows] * norms[columns] + np.float32(self.shrink))
+        cosine[rows == columns] = 0
+        nearest = strongest_of_rows(csr_array((cosine, columns, both.indptr), both.shape), self.neighbours)
+        return LinearScorer(nearest.T.tocsr(), self.memory)
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,14 @@ class ContentKnn:
     def fit(self, train: Behaviours, vectors: F32) -> LinearScorer:  # noqa: ARG002 - others teach it nothing
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         directions = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
-        cosine = np.asarray(directions @ directions.T, np.float32)
-        np.fill_diagonal(cosine, 0)
-        return LinearScorer(_kept(strongest(cosine, self.neighbours)), self.memory)
+        nearest = vstack(list(_most_alike(directions, self.neighbours)), format="csr")
+        return LinearScorer(nearest.T.tocsr(), self.memory)
 
 
-def _kept(nearest: F32) -> F32 | csr_array:
-    """Transposed; without its zeros where a catalogue is so large that they would fill the memory."""
-    if len(nearest) > _LARGE:
-        return csr_array(nearest).T.tocsr()
-    return np.ascontiguousarray(nearest.T)
+def _most_alike(directions: F32, k: int) -> Iterator[csr_array]:
+    """The k largest cosines of each item, block by block: csr[n_rows, n_items]."""
+    for start in range(0, len(directions), _ROWS):
+        cosine = np.asarray(directions[start : start + _ROWS] @ directions.T, np.float32)
+        own = np.arange(len(cosine))
+        cosine[own, start + own] = 0
+        yield csr_array(strongest(cosine, k))

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from penchant.baselines import ContentKnn, Ease, ItemKnn, Popularity, RecentPopularity, UserKnn
 from penchant.baselines._linear import LinearScorer
-from penchant.baselines._matrix import had, strongest
+from penchant.baselines._matrix import had, strongest, strongest_of_rows
 from penchant.behaviours import Behaviours
 from penchant.types import F32
 
@@ -27,6 +28,11 @@ def _people(*histories: list[tuple[int, int]]) -> Behaviours:
 
 
 ALL = np.arange(3)
+
+
+def _dense(scorer: LinearScorer) -> F32:
+    assert isinstance(scorer.weights, csr_array)
+    return np.asarray(scorer.weights.toarray())
 
 
 def test_memory_counts_an_item_by_its_latest_event() -> None:
@@ -70,18 +76,36 @@ def test_user_knn_by_hand() -> None:
 def test_item_knn_by_hand() -> None:
     """Items 0 and 1 share one person of 2 and 1: cosine 1/√2; shrunk by 1: 1/(√2 + 1). Nobody had item 3."""
     train = _people([(0, 1), (1, 1)], [(0, 1), (2, 1)])
-    plain = ItemKnn(neighbours=4, shrink=0.0).fit(train, BLIND).weights
+    plain = _dense(ItemKnn(neighbours=4, shrink=0.0).fit(train, BLIND))
     np.testing.assert_allclose(plain[0], [0, 2**-0.5, 2**-0.5, 0], rtol=1e-6)
     assert not plain[3].any()
-    shrunk = ItemKnn(neighbours=4, shrink=1.0).fit(train, BLIND).weights
+    shrunk = _dense(ItemKnn(neighbours=4, shrink=1.0).fit(train, BLIND))
     assert shrunk[0, 1] == pytest.approx(1 / (2**0.5 + 1))
+
+
+def test_the_strongest_of_rows_are_those_of_the_whole_matrix() -> None:
+    """Where most are 0 and not stored: ties at the bound stay, what is 0 or less goes."""
+    rng = np.random.default_rng(0)
+    dense = (rng.integers(-2, 4, (40, 30)) * (rng.random((40, 30)) < 0.3)).astype(np.float32)
+    for k in (1, 3, 30, 50):
+        stored = csr_array(dense)
+        found = strongest_of_rows(stored, k)
+        np.testing.assert_array_equal(found.toarray(), strongest(dense, k))
+        np.testing.assert_array_equal(stored.toarray(), dense)
+
+
+def test_likeness_in_blocks_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+    whole = _dense(ContentKnn(neighbours=5).fit(_people([]), vectors))
+    monkeypatch.setattr("penchant.baselines._neighbours._ROWS", 7)
+    np.testing.assert_allclose(_dense(ContentKnn(neighbours=5).fit(_people([]), vectors)), whole, atol=1e-6)
 
 
 def test_content_knn_looks_at_vectors_alone() -> None:
     vectors: F32 = np.array([[1, 0], [2, 0], [0, 3], [-1, 0]], np.float32)
-    weights = ContentKnn(neighbours=4).fit(_people([]), vectors).weights
+    weights = _dense(ContentKnn(neighbours=4).fit(_people([]), vectors))
     assert weights.tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
-    assert not ContentKnn().fit(_people([]), BLIND).weights.any()
+    assert not _dense(ContentKnn().fit(_people([]), BLIND)).any()
 
 
 def test_recency_ease_weighs_the_same_regression_by_age() -> None:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
 
 from penchant.baselines import (
     STRANGER_REFERENCES,
@@ -17,7 +16,6 @@ from penchant.baselines import (
     new_item_references,
 )
 from penchant.baselines._ease import FoldedEase
-from penchant.baselines._linear import LinearScorer
 from penchant.baselines._matrix import had
 from penchant.behaviours import gather
 from penchant.cold import ColdStart
@@ -120,8 +118,3 @@ def test_large_catalogues_get_the_same_scores_without_all_pairs(cold: ColdStart)
         expected = Ease(50.0, memory).fit(cold.warm, BLIND).scores(cold.people, people)
         folded = FoldedEase.of(had(cold.warm, N_ITEMS), 50.0, memory).scores(cold.people, people)
         np.testing.assert_allclose(folded, expected, atol=2e-4)
-    dense = ItemKnn().fit(cold.warm, BLIND)
-    sparse = LinearScorer(csr_array(dense.weights), dense.memory)
-    np.testing.assert_allclose(
-        sparse.scores(cold.people, people), dense.scores(cold.people, people), rtol=1e-4, atol=1e-6
-    )
