@@ -22,7 +22,7 @@ from penchant.behaviours import Behaviours
 from penchant.cold import ColdStart, ScoreHistories, Strangers
 from penchant.errors import BadInput
 from penchant.rundir import read_json, write_json
-from penchant.simulation.serving import Serving
+from penchant.simulation.run import FinishedRun
 from penchant.simulation.world import World
 from penchant.types import F32, I64, Bool
 
@@ -61,14 +61,15 @@ class Row:
     references: Callable[[], Iterable[Reference]]
 
 
-def serve_strangers(serving: Serving, world: World, question: Question) -> tuple[Record, Record]:
+def serve_strangers(finished: FinishedRun, question: Question) -> tuple[Record, Record]:
     """`figures[shots][model][metric]` and `settings[shots][reference]`; for new items the shots are "all".
 
-    Strangers have no adapter: the head serves them as it is. References are tuned on warm people in the strangers'
-    place, after the same number of known events; never on the strangers.
+    Where the run has adapters, each stranger has one, trained on what is known of them as a device would; people for
+    whom items are new have their own. References are tuned on warm people in the strangers' place, after the same
+    number of known events; never on the strangers.
     Raises: BadInput where the run kept nothing out.
     """
-    own = _own_scores(serving)
+    world, own = finished.world, _own_scores(finished, question.which)
     figures, chosen = {}, {}
     for row in _rows(world, question):
         beside = _remembered(row, world, question)
@@ -144,8 +145,10 @@ def _identity(row: Row, world: World, question: Question) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _own_scores(serving: Serving) -> ScoreHistories:
+def _own_scores(finished: FinishedRun, which: Cold) -> ScoreHistories:
     def scores(histories: Behaviours, people: I64) -> F32:
-        return serving.scores([histories.of(int(person)).items for person in people])
+        known = [histories.of(int(person)).items for person in people]
+        adapters = finished.adapters[people] if which is Cold.ITEMS else finished.newcomers(known)
+        return finished.serving.scores(known, adapters)
 
     return scores

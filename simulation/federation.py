@@ -1,6 +1,6 @@
 """Wires a simulated federation: the same ServerApp and strategy as a deployment, on the engine that is asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,13 +28,13 @@ from penchant.simulation.ray_crew import RayCrew
 from penchant.simulation.roster import HostedPeople, PeopleAsNodes, node_of, person_of
 from penchant.simulation.serving import Serving
 from penchant.simulation.settings import Device, EngineName, RunSettings
-from penchant.simulation.shard import Crew, ShardTrainer, chance_of
+from penchant.simulation.shard import Crew, Job, ShardTrainer, chance_of
 from penchant.simulation.stores import StackedStores
 from penchant.simulation.world import World
 from penchant.strategies import Draw, Guarantee, HeadState, InterestStrategy, Journal, Roster
 from penchant.strategies.counting import CountingStrategy, CountingTerms, What, concluded, counted
 from penchant.strategies.resolution import counting_terms, resolved
-from penchant.types import F32, Unit
+from penchant.types import F32, I32, Unit
 
 Solvent = Callable[[int, PrivacyEvent | None, Draw], Draw]
 
@@ -79,10 +79,13 @@ class Federation:
         return TensorLayout.shared(self.model)
 
     def initial_state(self) -> HeadState:
-        fresh = InterestModel(self.world.items.vectors, self.settings.model, seed=self.settings.seed)
+        fresh = self._untrained()
         if self.origin is not None:
             return HeadState.initial(self.origin.start(fresh, self.world.dataset.catalogue))
         return HeadState.initial(self.layout.read(fresh))
+
+    def _untrained(self) -> InterestModel:
+        return InterestModel(self.world.items.vectors, self.settings.model, seed=self.settings.seed)
 
     @cached_property
     def counting(self) -> CountingTerms | None:
@@ -159,6 +162,28 @@ class Federation:
     def personalise(self, state: HeadState) -> None:
         """What each client does with the last head: train the own adapter on it. Nothing leaves."""
         self._engine().finish(state.head, round_=state.round + 1)
+
+    def adapted(self, head: F32, histories: Sequence[I32]) -> F32 | None:
+        """Adapters as devices would train them that came after the last round: float32[n_people, n_personal].
+
+        histories: int32[n_events] each, in order of time.  None where the settings train none at the end.
+        """
+        steps, after = self.settings.training.final_adapter_steps, self.settings.federation.rounds + 1
+        if not steps or not len(histories):
+            return None
+        untrained = TensorLayout.personal(self.model).read(self._untrained())
+        adapters = np.tile(untrained, (len(histories), 1))
+        crew = ShardTrainer(self._plan(), histories, device=device_of(self.settings.device))
+        return crew.answer(
+            Job(
+                after,
+                head,
+                tuple(range(len(histories))),
+                with_head=False,
+                adapters=adapters,
+                adapter_steps=steps,
+            )
+        ).adapters
 
     def _strategy(
         self, state: HeadState, journal: Journal, roster: Roster, solvent: Solvent = _all_of

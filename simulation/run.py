@@ -3,7 +3,7 @@
 import hashlib
 import io
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ from penchant.simulation.world import World, build_world
 from penchant.strategies import HeadState
 from penchant.strategies.counting import What, told_of
 from penchant.strategies.resolution import metrics_release
-from penchant.types import F32, NoiseAt, Unit
+from penchant.types import F32, I32, NoiseAt, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,15 @@ class FinishedRun:
     federation: Federation
     serving: Serving
     adapters: F32
+
+    def newcomers(self, histories: Sequence[I32]) -> F32 | None:
+        """Adapters of people who were never there: float32[n_people, n_personal]; None where none would be used.
+
+        histories: int32[n_events] each, in order of time: all that is known of them, and what they are trained on.
+        """
+        if not self.serving.reads_adapters:
+            return None
+        return self.federation.adapted(self.serving.head, histories)
 
 
 def load_run(run: RunDirectory) -> FinishedRun:

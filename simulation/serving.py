@@ -23,6 +23,11 @@ class Serving:
     company: Company | None = None
     head_weight: float = 0.0
 
+    @property
+    def reads_adapters(self) -> bool:
+        """An adapter changes what the head says; company knows of none."""
+        return self.company is None or self.head_weight > 0
+
     def scores(self, histories: Sequence[I32], adapters: F32 | None = None) -> F32:
         """float32[n_people, n_items], higher is better. adapters: float32[n_people, n_personal], or None."""
         if self.company is None:

@@ -95,7 +95,7 @@ def _cold(
 
     with output.progress("Strangers", 1 if which is Cold.ITEMS else len(shots)) as tick:
         question = Question(which, shots, tune, cache_folder() / "cold", tick)
-        return serve_strangers(finished.serving, finished.world, question)
+        return serve_strangers(finished, question)
 
 
 def _cold_table(which: str, found: dict[str, Any]) -> Table:

@@ -9,6 +9,7 @@ import pytest
 
 from penchant.baselines import STRANGER_REFERENCES
 from penchant.cli import main
+from penchant.client.adapter_training import train_adapter
 from penchant.datasets import Dataset, split_domains, write_dataset
 from penchant.rundir import RunDirectory
 from penchant.simulation.federation import Federation
@@ -50,6 +51,38 @@ def test_strangers_beside_the_references(
         assert all(0 <= figures["ndcg@10"] <= 1 for figures in models.values())
     assert main(asked) == 0
     assert capsys.readouterr().out == printed
+
+
+def test_newcomers_have_the_adapters_that_their_devices_would_train(tmp_path: Path) -> None:
+    steps = ("training.final_adapter_steps=4", "training.adapter_learning_rate=0.5", "model.width=8")
+    run = tmp_path / "run"
+    assignments = [f"--set={text}" for text in (*KEPT_OUT, *steps, "encoder.whiten_rank=16")]
+    assert main(["simulate", "--quiet", "--out", str(run), *assignments]) == 0
+    finished = load_run(RunDirectory(run))
+    plan, cold = finished.federation._plan(), finished.world.cold
+    assert cold is not None
+    histories = [cold.people.of(0).items[:5], cold.people.of(1).items[:0], cold.people.of(2).items[:1]]
+    found = finished.newcomers(histories)
+    untouched = plan.personal.read(plan.model)
+    plan.shared.write(plan.model, finished.serving.head)
+    on_device = train_adapter(
+        plan.model,
+        untouched.copy(),
+        histories[0],
+        layout=plan.personal,
+        steps=4,
+        settings=plan.training,
+        negatives=plan.negatives(finished.settings.federation.rounds + 1),
+    )
+    assert found is not None
+    np.testing.assert_allclose(found[0], on_device, rtol=1e-4, atol=1e-6)
+    assert np.abs(found[0] - untouched).max() > 1e-3
+    user = plan.personal.unflatten(found[1])["personal.user"]
+    assert not user.any(), "who has done nothing has nothing to learn from"
+    with_adapters = finished.serving.scores(histories, found)
+    without = finished.serving.scores(histories, None)
+    assert np.abs(with_adapters[0] - without[0]).max() > 1e-4
+    np.testing.assert_allclose(with_adapters[1:], without[1:], rtol=1e-5)
 
 
 def test_a_run_that_kept_nobody_out_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
