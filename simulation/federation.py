@@ -122,9 +122,10 @@ class Federation:
 
     def company(self, released: Mapping[What, F32]) -> Company:
         """What the released counts let conclude: post-processing, free of privacy."""
-        return concluded(self._terms, released, self._read)
+        return concluded(self._terms, released, self.read)
 
-    def _read(self, counts: Counts) -> Reading:
+    def read(self, counts: Counts) -> Reading:
+        """What counts say of the catalogue."""
         offered, vectors = self.world.offered, self.world.items.vectors
         there = None if offered is None else np.isin(np.arange(len(vectors)), offered.numpy())
         return read_counts(counts, vectors, self.settings.company, offered=there, target=self.world.target)
@@ -210,12 +211,12 @@ class Federation:
             people = PeopleAsNodes(self.world.n_people)
             app, nodes = client_app(self._plan(), self._person), [node_of(p) for p in people.people()]
             if self.counting is not None:
-                answer_counts(app, self.counting, lambda context: self._person(context).history, self._read)
+                answer_counts(app, self.counting, lambda context: self._person(context).history, self.read)
             return LocalGrid(app, nodes, absent=self._is_away), people
         hosted = HostedPeople(self.world.n_people)
         app = cohort_app(self._plan(), self._engine())
         if self.counting is not None:
-            cohort_counts(app, self.counting, self.world.histories, self._read)
+            cohort_counts(app, self.counting, self.world.histories, self.read)
         return LocalGrid(app, list(hosted.nodes(hosted.people()))), hosted
 
     def _engine(self) -> CohortEngine:

@@ -1,11 +1,11 @@
-"""Who was trained on? Told from the final model, and from recommendations alone."""
+"""Who was trained on? Told from the last head, from released counts, and from recommendations alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
-from penchant.interest import HistoryLoss, InterestModel, TensorLayout, score_people
+from penchant.interest import HistoryLoss, InterestModel, TensorLayout
 from penchant.privacy.one_run import Membership, membership
 from penchant.types import F32, F64, I32, Bool
 
@@ -13,7 +13,7 @@ _PEOPLE_AT_ONCE = 8
 _LIST = 10
 
 
-def by_model(
+def by_loss(
     model: InterestModel, head: F32, histories: Sequence[I32], trained: Bool, *, max_history: int
 ) -> Membership:
     """The attacker holds the head and each person's history: a smaller loss speaks for membership."""
@@ -21,13 +21,19 @@ def by_model(
     return _told(-_losses(model, histories, max_history), trained)
 
 
+def by_likeness(likeness: F64, trained: Bool) -> Membership:
+    """The attacker holds released counts, and how alike they are to what each person would have added: float64[n]."""
+    return _told(likeness, trained)
+
+
 def by_recommendations(
-    model: InterestModel, head: F32, histories: Sequence[I32], trained: Bool, *, max_history: int
+    score: Callable[[Sequence[I32]], F32], histories: Sequence[I32], trained: Bool
 ) -> Membership:
-    """The attacker asks for ten items with all but the last event of a history: is the last one among them?"""
-    TensorLayout.shared(model).write(model, head)
-    before = [history[:-1] for history in histories]
-    scores = score_people(model, before, adapters=None, max_history=max_history)
+    """The attacker asks for ten items with all but the last event of a history: is the last one among them?
+
+    score: histories -> float32[n_people, n_items], what lists are made of.
+    """
+    scores = score([history[:-1] for history in histories])
     rows = np.arange(len(histories))
     last = np.array([history[-1] if len(history) else 0 for history in histories])
     ranks = 1 + (scores > scores[rows, last][:, None]).sum(axis=1)

@@ -12,6 +12,7 @@ import torch
 
 from penchant.client.private_optimizer import NoisyOptimizer
 from penchant.errors import BadInput
+from penchant.interest.counting import Contribution, item_counts, pair_counts
 from penchant.privacy.noise import CryptographicNoise
 from penchant.strategies import InterestStrategy
 from penchant.types import F32, F64
@@ -83,14 +84,30 @@ def _clip_the_mean(self: InterestStrategy, total: F64, round_: int) -> F64:
     return _add_noise(self, mean * self._expected, round_)
 
 
+def _unscaled(counted: Callable[..., Contribution]) -> Callable[..., Contribution]:
+    """As if a person's counts were not held to their length."""
+
+    def longer(*args: Any) -> Contribution:
+        honest = counted(*args)
+        return honest._replace(weights=_LOUDER * honest.weights)
+
+    return longer
+
+
+_LOUDER: Final = np.float32(10)
+_COUNTS: Final = tuple(
+    (f"penchant.client.counting.{counted.__name__}", _unscaled(counted))
+    for counted in (item_counts, pair_counts)
+)
 _REPLACED: Final[dict[Mistake, tuple[tuple[str, Callable[..., Any]], ...]]] = {
     Mistake.NO_NOISE: ((_NOISE, _silence),),
     Mistake.A_TENTH_OF_THE_NOISE: ((_NOISE, _whisper),),
     Mistake.SAME_NOISE_EACH_ROUND: ((_NOISE, _again),),
-    Mistake.NO_CLIP: ((_CLIP, _unclipped), (_CLIP_OF_OPACUS, _unclipped_gradients)),
+    Mistake.NO_CLIP: ((_CLIP, _unclipped), (_CLIP_OF_OPACUS, _unclipped_gradients), *_COUNTS),
     Mistake.CLIP_AFTER_THE_MEAN: (
         (_CLIP, _unclipped),
         (_CLIP_OF_OPACUS, _unclipped_gradients),
+        *_COUNTS,
         ("penchant.strategies.interest.InterestStrategy._released", _clip_the_mean),
     ),
 }

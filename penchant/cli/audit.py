@@ -2,7 +2,7 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
@@ -14,7 +14,9 @@ from penchant.types import NoiseAt, Unit
 
 if TYPE_CHECKING:
     from penchant.privacy.verify import Verdict
-    from penchant.simulation.shadow import Attack
+    from penchant.simulation.attack import Attack
+
+_ROUNDS: Final = 6
 
 audit_app = typer.Typer(help="Check a run's privacy without trusting whoever made it.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
@@ -58,7 +60,13 @@ def attack(
     data: Annotated[str | None, typer.Option(help="A known data set or your own file or folder.")] = None,
     privacy: Annotated[Unit | None, typer.Option(help="The unit whose claim is attacked.")] = None,
     noise_at: Annotated[NoiseAt | None, typer.Option(help="Who adds the noise.")] = None,
-    rounds: Annotated[int, typer.Option(help="Rounds of the shadow federation.")] = 6,
+    rounds: Annotated[
+        int | None,
+        typer.Option(help="Rounds of the shadow federation; 6, or none where the recipe trains in none."),
+    ] = None,
+    counts: Annotated[
+        bool, typer.Option("--counts", help="Attack the counts that the recipe starts with, and no rounds.")
+    ] = False,
     epsilon: Annotated[float, typer.Option(help="What the shadow federation claims.")] = 2.0,
     canaries: Annotated[int, typer.Option(help="Contributions that are in or out by a coin.")] = 1000,
     guesses: Annotated[int, typer.Option(help="How many of the coins the attacker tells.")] = 200,
@@ -75,19 +83,24 @@ def attack(
     """Attack a shadow federation that runs the production code; exit 1 when more is proved than was claimed."""
     import logging
 
+    from penchant.simulation.attack import attack as attacked
+    from penchant.simulation.attack import claiming
     from penchant.simulation.planted import mistake_named, planted
     from penchant.simulation.settings import load_settings
-    from penchant.simulation.shadow import attack as attacked
-    from penchant.simulation.shadow import claiming
     from penchant.simulation.world import build_world
+    from penchant.strategies.counting import asked
 
-    flags = {"data": data, "privacy.unit": privacy, "privacy.noise_at": noise_at, "federation.rounds": rounds}
-    settings = claiming(load_settings(recipe, flags), epsilon)
+    flags = {"data": data, "privacy.unit": privacy, "privacy.noise_at": noise_at}
+    if counts or (rounds is None and load_settings(recipe, flags).federation.rounds == 0):
+        rounds = 0
+    settings = load_settings(recipe, {**flags, "federation.rounds": _ROUNDS if rounds is None else rounds})
+    settings = claiming(settings, epsilon)
     mistake = mistake_named(plant) if plant else None
     output = Output(fmt, quiet=quiet)
     logging.getLogger("flwr").setLevel(logging.WARNING)
     world = build_world(settings)
-    with tempfile.TemporaryDirectory() as folder, planted(mistake), output.progress("Attack", rounds) as tick:
+    steps = settings.federation.rounds or len(asked(settings.company))
+    with tempfile.TemporaryDirectory() as folder, planted(mistake), output.progress("Attack", steps) as tick:
         found = attacked(
             settings, world, Path(folder) / "shadow", canaries=canaries, guesses=guesses, done=tick
         )
@@ -109,7 +122,7 @@ def _attack_table(found: "Attack", plant: str | None) -> Table:
         "guesses": f"{bound.right} of {bound.guesses} right, about {bound.canaries} canaries",
         "the attacker sees": found.sees,
     }
-    for name, told in (("model", found.model), ("recommendations", found.recommendations)):
+    for name, told in (("releases", found.model), ("recommendations", found.recommendations)):
         found_at = f"{told.tpr_at_1_percent:.3f} at 1%, {told.tpr_at_01_percent:.3f} at 0.1% false alarms"
         rows[f"membership from the {name}"] = f"AUC {told.auc:.3f}; finds {found_at}"
     for name, value in rows.items():

@@ -1,75 +1,94 @@
-"""Attack on the pair counts: each canary's whole contribution stands in one cell that nobody else touches."""
+"""The audit by attack on counts: planted mistakes are found, honest counts are not refuted."""
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from penchant.privacy.one_run import EmpiricalBound, lower_bound
-from penchant.simulation.federation import Federation
+from penchant.cli import main
+from penchant.errors import BadInput
+from penchant.simulation.attack import Attack, attack, claiming
 from penchant.simulation.planted import Mistake, planted
-from penchant.simulation.settings import load_settings
-from penchant.simulation.world import build_world
-from penchant.strategies.counting import What
-from tests.simulation.flower_world import NoJournal
+from penchant.simulation.settings import RunSettings, load_settings
+from penchant.simulation.shadow_counts import _coins
+from penchant.simulation.world import World
+from penchant.types import Unit
 
-CANARIES = 300
-GUESSES = 200
-EPSILON = 2.0
-TERMS = (
-    f"company.items={2 * CANARIES}",
-    "company.popularity_share=0.01",
+CLAIM = 2.0
+COUNTED = (
     "federation.rounds=0",
+    "company.items=400",
+    "company.window=4",
+    "company.half_life=100",
+    "company.popularity_share=0.3",
     "model.width=4",
-    "encoder.whiten_rank=8",
-    "privacy.delta=1e-5",
-    f"privacy.epsilon={EPSILON}",
+    "encoder.whiten_rank=48",
 )
+FOUND = [
+    *((Unit.USER, mistake) for mistake in Mistake if mistake is not Mistake.SAME_NOISE_EACH_ROUND),
+    *((Unit.EVENT, mistake) for mistake in (Mistake.NO_NOISE, Mistake.A_TENTH_OF_THE_NOISE, Mistake.NO_CLIP)),
+]
+"""Each count is one release, and a mean of events' counts that is clipped tells less, not more."""
+Small = Callable[..., World]
 
 
-@pytest.fixture(scope="module")
-def canaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Person p chose items 2p and 2p + 1, and then one item that all share, which the split holds out."""
-    folder = tmp_path_factory.mktemp("canaries")
-    lines = [
-        f"u{p:04d},{item},{1_000_000 + at}"
-        for p in range(CANARIES)
-        for at, item in enumerate((f"i{2 * p}", f"i{2 * p + 1}", "all", "rest"))
-    ]
-    (folder / "interactions.csv").write_text("\n".join(["user_id,item_id,timestamp", *lines]) + "\n")
-    return folder
+def _settings(unit: Unit, *more: str) -> RunSettings:
+    return claiming(load_settings(None, {"privacy.unit": unit}, (*COUNTED, *more)), CLAIM)
 
 
-def _attacked(folder: Path, mistake: Mistake | None) -> EmpiricalBound:
-    settings = load_settings(None, {"data": str(folder)}, TERMS)
-    world = build_world(settings)
-    included = np.random.default_rng(0).random(CANARIES) < 0.5
-    nothing = np.empty(0, np.int32)
-    histories = tuple(h if here else nothing for h, here in zip(world.histories, included, strict=True))
-    federation = Federation.of(settings, replace(world, histories=histories))
-    terms = federation.counting
-    assert terms is not None
-    everything = np.ones(len(world.dataset.catalogue), np.float32)
-    for history in world.histories:  # so that every canary's items are counted in pairs
-        everything[history] = 2.0
+def _attacked(small_world: Small, path: Path, unit: Unit, *more: str) -> Attack:
+    settings = _settings(unit, *more)
+    return attack(settings, small_world(100, settings), path / "shadow", canaries=800, guesses=240)
+
+
+@pytest.mark.parametrize("unit", [Unit.USER, Unit.EVENT])
+def test_an_honest_count_stands_though_the_attack_sees_something(
+    small_world: Small, tmp_path: Path, unit: Unit
+) -> None:
+    found = _attacked(small_world, tmp_path, unit, "company.gate_share=0.1")
+    assert found.claim.epsilon == pytest.approx(CLAIM, rel=2e-3)
+    assert found.claim.unit is unit
+    assert found.bound.right > 0.5 * found.bound.guesses  # the attack hears something
+    assert found.bound.epsilon < CLAIM < found.bound.most
+    assert not found.refuted
+    assert 0.2 < found.model.auc < 0.8
+    assert "items, pairs, votes" in found.sees
+
+
+@pytest.mark.parametrize(("unit", "mistake"), FOUND)
+def test_a_planted_mistake_is_found(small_world: Small, tmp_path: Path, unit: Unit, mistake: Mistake) -> None:
     with planted(mistake):
-        pairs = federation.count(What.PAIRS, everything, NoJournal())
-    place = terms.chosen(everything).place
-    own = [place[history] for history in world.histories]
-    cells = np.array([terms.chosen(everything).cell(p[:1], p[1:])[0] for p in own])
-    return lower_bound(pairs[cells].astype(np.float64), included, guesses=GUESSES, delta=1e-5)
+        found = _attacked(small_world, tmp_path, unit)
+    assert found.claim.epsilon == pytest.approx(CLAIM, rel=2e-3)  # the ledger believes all is well
+    assert found.refuted
 
 
-def test_an_honest_count_is_not_refuted_though_the_attack_sees_something(canaries: Path) -> None:
-    found = _attacked(canaries, None)
-    assert found.right > 0.55 * GUESSES  # the attack has power
-    assert found.epsilon <= EPSILON
+def test_coins_are_read_off_what_is_heard_where_there_is_no_noise() -> None:
+    rng = np.random.default_rng(0)
+    moves, coins = rng.normal(size=(20, 50)), rng.random(20) < 0.5
+    spread = 1e-6
+    told = _coins(moves @ moves.T / spread, moves @ (coins @ moves) / spread)
+    np.testing.assert_allclose(told, coins, atol=1e-3)
 
 
-def test_a_tenth_of_the_noise_is_refuted(canaries: Path) -> None:
-    assert _attacked(canaries, Mistake.A_TENTH_OF_THE_NOISE).epsilon > EPSILON
+def test_more_canaries_than_pairs_are_refused(small_world: Small, tmp_path: Path) -> None:
+    settings = _settings(Unit.USER)
+    world = small_world(40, settings)
+    with pytest.raises(BadInput, match="leave room for 19900"):
+        attack(settings, world, tmp_path / "a", canaries=20_000, guesses=10)
 
 
-def test_no_noise_is_refuted(canaries: Path) -> None:
-    assert _attacked(canaries, Mistake.NO_NOISE).epsilon > EPSILON
+@pytest.mark.parametrize(("flags", "code"), [([], 0), (["--plant", "no-noise"], 1)])
+def test_a_recipe_that_only_counts_is_attacked_there(
+    small_world: Small,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    code: int,
+) -> None:
+    monkeypatch.setattr("penchant.simulation.world.build_world", lambda settings: small_world(40, settings))
+    recipe = str(Path(__file__).parents[2] / "recipes" / "movielens-100k-user.toml")
+    few = ["--canaries", "300", "--guesses", "150", "--quiet"]
+    assert main(["audit", "attack", recipe, *few, *flags]) == code
+    assert "the noised sum of items, pairs" in capsys.readouterr().out

@@ -1,8 +1,7 @@
-"""A shadow federation for the audit: a run's own settings, people and code, with canaries among them."""
+"""Rounds under attack: a shadow federation with a run's own settings, people and code, and canaries among them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,8 +13,7 @@ from penchant.errors import BadInput
 from penchant.interest import InterestModel, TensorLayout
 from penchant.privacy.ledger import Budget, Ledger
 from penchant.privacy.noise import CryptographicNoise
-from penchant.privacy.one_run import EmpiricalBound, Membership, lower_bound
-from penchant.privacy.pricing import Priced, cross_checked
+from penchant.privacy.one_run import Membership
 from penchant.rng import stream
 from penchant.rundir import RunDirectory
 from penchant.server.app import server_app
@@ -24,101 +22,29 @@ from penchant.simulation.canaries import Canaries, CanaryInteractions, CanaryPeo
 from penchant.simulation.cohort import CohortEngine
 from penchant.simulation.federation import resolve_guarantee
 from penchant.simulation.grid import LocalGrid
-from penchant.simulation.inference import by_model, by_recommendations
-from penchant.simulation.settings import RunSettings, validated
+from penchant.simulation.inference import by_loss, by_recommendations
+from penchant.simulation.serving import Serving
+from penchant.simulation.settings import RunSettings
 from penchant.simulation.stores import StackedStores
 from penchant.simulation.world import World
 from penchant.strategies import HeadState, InterestStrategy
 from penchant.strategies.wire import SummedUpdate, TrainRequest, read_request, update_content
-from penchant.types import F64, Bool, Unit
+from penchant.types import F32, F64, Bool, Unit
 
 _NODE: Final = 2
 _LEAST_ROUNDS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Attack:
-    """What was claimed, and what an attacker could prove.
-
-    model, recommendations: who of the real people was trained on, told from the final head and from lists alone.
-    """
-
-    claim: Priced
-    bound: EmpiricalBound
-    sees: str
-    model: Membership
-    recommendations: Membership
-
-    @property
-    def refuted(self) -> bool:
-        """Whether the attack proves more than was claimed."""
-        return self.bound.epsilon > self.claim.epsilon
-
-    def to_record(self) -> dict[str, Any]:
-        """JSON-ready fields."""
-        return {
-            "claim": self.claim.to_record(),
-            "bound": asdict(self.bound),
-            "refuted": self.refuted,
-            "attacker_sees": self.sees,
-            "membership": {"model": asdict(self.model), "recommendations": asdict(self.recommendations)},
-        }
-
-
-def claiming(settings: RunSettings, epsilon: float) -> RunSettings:
-    """The same run with its noise calibrated to another claim: few guesses can refute a small epsilon only."""
-    privacy = {
-        **settings.privacy.model_dump(),
-        "epsilon": epsilon,
-        "noise_multiplier": None,
-        "reproducible_noise": False,
-    }
-    return validated({**settings.model_dump(), "privacy": privacy}, source="the attack's settings")
-
-
-def attack(
-    settings: RunSettings,
-    world: World,
-    folder: Path,
-    *,
-    canaries: int,
-    guesses: int,
-    done: Callable[[], None] = lambda: None,
-) -> Attack:
-    """Run the shadow federation in `folder`, guess the canaries' coins, and hold that against the ledger's price.
-
-    Half of the real people, drawn by coins too, are left out of training: they are the others of the membership tests.
-    Raises: BadInput where nothing is protected, there are too few rounds, or the model is too small for the canaries.
-    """
-    if settings.federation.rounds < _LEAST_ROUNDS:
-        raise BadInput(
-            f"{settings.federation.rounds} rounds are too few for an attack; give {_LEAST_ROUNDS} or more"
-        )
-    if settings.privacy.unit is Unit.NONE:
-        raise BadInput(
-            "unit none claims nothing that could be refuted; attack a run with --privacy user or event"
-        )
-    shadow = _Shadow(settings, world, canaries)
-    with Ledger(RunDirectory(folder).ledger_path, run_id="shadow") as ledger:
-        state = shadow.train(RunDirectory(folder), ledger, done)
-        claim = cross_checked(ledger.charges.spent(), delta=settings.privacy.delta)
-    found, model, longest = shadow.canaries, shadow.plan.model, settings.training.max_history
-    return Attack(
-        claim=claim,
-        bound=lower_bound(found.scores, found.included, guesses=guesses, delta=settings.privacy.delta),
-        sees=shadow.sees,
-        model=by_model(model, state.head, world.histories, shadow.trained, max_history=longest),
-        recommendations=by_recommendations(
-            model, state.head, world.histories, shadow.trained, max_history=longest
-        ),
-    )
-
-
-class _Shadow:
+class ShadowRounds:
     """People 0 .. n-1 are real, those from n on are canaries; one node hosts them all."""
 
     def __init__(self, settings: RunSettings, world: World, count: int) -> None:
-        self._settings = settings
+        """Raises: BadInput for too few rounds, or more canaries than the head has parameters."""
+        if settings.federation.rounds < _LEAST_ROUNDS:
+            raise BadInput(
+                f"{settings.federation.rounds} rounds are too few for an attack; give {_LEAST_ROUNDS} or more"
+            )
+        self._settings, self._world = settings, world
         self._population = world.n_people + count
         self._n_real = world.n_people
         rng = stream(settings.seed, "audit")
@@ -138,7 +64,9 @@ class _Shadow:
             if privacy.unit is Unit.USER
             else CanaryInteractions(self.plan, world.histories, count, rng=rng)
         )
+        self.included = self.canaries.included
         self._real_sum: F64 = np.zeros(self.plan.shared.size)
+        self._last: F32 = np.zeros(self.plan.shared.size, np.float32)
 
     @property
     def sees(self) -> str:
@@ -146,7 +74,7 @@ class _Shadow:
             return "each canary's own noised update in every round, and everything but the coins"
         return "the noised sum of every round, and everything but the coins"
 
-    def train(self, run: RunDirectory, ledger: Ledger, done: Callable[[], None]) -> HeadState:
+    def run(self, run: RunDirectory, ledger: Ledger, done: Callable[[], None]) -> F64:
         account = Account(ledger, Budget(float("inf"), self._settings.privacy.delta), reproducible=False)
         journal = RunJournal(run, self.plan.guarantee, account, Hooks(done=lambda _: done()))
         strategy = _Overheard(
@@ -167,7 +95,21 @@ class _Shadow:
         app = server_app(lambda _: strategy, rounds=rounds, deadline_seconds=600)
         grid = LocalGrid(self._client_app(), [_NODE])
         app(grid, Context(run_id=1, node_id=1, node_config={}, state=RecordDict(), run_config={}))
-        return strategy.state
+        self._last = strategy.state.head
+        return self.canaries.scores
+
+    def memberships(self) -> tuple[Membership, Membership]:
+        """By the loss under the last head, and by lists."""
+        model, histories, longest = (
+            self.plan.model,
+            self._world.histories,
+            self._settings.training.max_history,
+        )
+        lists = Serving(model, self._last, longest).scores
+        return (
+            by_loss(model, self._last, histories, self.trained, max_history=longest),
+            by_recommendations(lists, histories, self.trained),
+        )
 
     def people(self) -> Sequence[int]:
         """Everyone who could take part: a roster for the strategy."""
