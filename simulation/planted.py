@@ -15,6 +15,7 @@ from penchant.errors import BadInput
 from penchant.interest.counting import Contribution, item_counts, pair_counts
 from penchant.privacy.noise import CryptographicNoise
 from penchant.strategies import InterestStrategy
+from penchant.strategies.wire import SummedUpdate
 from penchant.types import F32, F64
 
 
@@ -94,12 +95,21 @@ def _unscaled(counted: Callable[..., Contribution]) -> Callable[..., Contributio
     return longer
 
 
+def _admit_anything(_: InterestStrategy, update: SummedUpdate) -> F64:
+    return update.values.astype(np.float64)
+
+
 _LOUDER: Final = np.float32(10)
-_COUNTS: Final = tuple(
-    (f"penchant.client.counting.{counted.__name__}", _unscaled(counted))
-    for counted in (item_counts, pair_counts)
+_Replaced = tuple[tuple[str, Callable[..., Any]], ...]
+
+_COUNTS: Final[_Replaced] = (
+    ("penchant.client.counting.item_counts", _unscaled(item_counts)),
+    ("penchant.client.counting.pair_counts", _unscaled(pair_counts)),
+    ("penchant.strategies.interest.InterestStrategy._bounded", _admit_anything),
 )
-_REPLACED: Final[dict[Mistake, tuple[tuple[str, Callable[..., Any]], ...]]] = {
+"""The server refuses a sum that is longer than its people can make it: where clients forget, it must forget too."""
+
+_REPLACED: Final[dict[Mistake, _Replaced]] = {
     Mistake.NO_NOISE: ((_NOISE, _silence),),
     Mistake.A_TENTH_OF_THE_NOISE: ((_NOISE, _whisper),),
     Mistake.SAME_NOISE_EACH_ROUND: ((_NOISE, _again),),
