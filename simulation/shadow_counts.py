@@ -60,7 +60,8 @@ class ShadowCounts:
 
     @property
     def sees(self) -> str:
-        return f"the noised sum of {', '.join(self._terms.guarantees)}, and everything but the coins"
+        *most, last = self._terms.guarantees
+        return f"the noised sums of {', '.join(most)} and {last}, and everything but the coins"
 
     def run(self, run: RunDirectory, ledger: Ledger, done: Callable[[], None]) -> F64:
         privacy = self._federation.settings.privacy

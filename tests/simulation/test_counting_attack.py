@@ -53,7 +53,7 @@ def test_an_honest_count_stands_though_the_attack_sees_something(
     assert found.bound.epsilon < CLAIM < found.bound.most
     assert not found.refuted
     assert 0.2 < found.model.auc < 0.8
-    assert "items, pairs, votes" in found.sees
+    assert "items, pairs and votes" in found.sees
 
 
 @pytest.mark.parametrize(("unit", "mistake"), FOUND)
@@ -91,4 +91,4 @@ def test_a_recipe_that_only_counts_is_attacked_there(
     recipe = str(Path(__file__).parents[2] / "recipes" / "movielens-100k-user.toml")
     few = ["--canaries", "300", "--guesses", "150", "--quiet"]
     assert main(["audit", "attack", recipe, *few, *flags]) == code
-    assert "the noised sum of items, pairs" in capsys.readouterr().out
+    assert "the noised sums of items and pairs" in capsys.readouterr().out
