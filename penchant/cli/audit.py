@@ -85,7 +85,7 @@ def attack(
 
     from penchant.simulation.attack import attack as attacked
     from penchant.simulation.attack import claiming
-    from penchant.simulation.planted import mistake_named, planted
+    from penchant.simulation.attack.planted import mistake_named, planted
     from penchant.simulation.settings import load_settings
     from penchant.simulation.world import build_world
     from penchant.strategies.counting import asked

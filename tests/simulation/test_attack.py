@@ -10,7 +10,7 @@ import pytest
 from penchant.cli import main
 from penchant.errors import BadInput
 from penchant.simulation.attack import Attack, attack, claiming
-from penchant.simulation.planted import Mistake, mistake_named, planted
+from penchant.simulation.attack.planted import Mistake, mistake_named, planted
 from penchant.simulation.settings import RunSettings, load_settings
 from penchant.simulation.world import World
 from penchant.types import NoiseAt, Unit

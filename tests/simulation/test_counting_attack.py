@@ -9,9 +9,9 @@ import pytest
 from penchant.cli import main
 from penchant.errors import BadInput
 from penchant.simulation.attack import Attack, attack, claiming
-from penchant.simulation.planted import Mistake, planted
+from penchant.simulation.attack.planted import Mistake, planted
+from penchant.simulation.attack.shadow_counts import _coins
 from penchant.simulation.settings import RunSettings, load_settings
-from penchant.simulation.shadow_counts import _coins
 from penchant.simulation.world import World
 from penchant.types import Unit
 

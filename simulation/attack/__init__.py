@@ -10,9 +10,9 @@ from penchant.privacy.ledger import Ledger
 from penchant.privacy.one_run import EmpiricalBound, Membership, lower_bound
 from penchant.privacy.pricing import Priced, cross_checked
 from penchant.rundir import RunDirectory
+from penchant.simulation.attack.shadow_counts import ShadowCounts
+from penchant.simulation.attack.shadow_rounds import ShadowRounds
 from penchant.simulation.settings import RunSettings, validated
-from penchant.simulation.shadow_counts import ShadowCounts
-from penchant.simulation.shadow_rounds import ShadowRounds
 from penchant.simulation.world import World
 from penchant.types import F64, Bool, Unit
 

@@ -18,11 +18,11 @@ from penchant.rng import stream
 from penchant.rundir import RunDirectory
 from penchant.server.app import server_app
 from penchant.server.journal import Account, Hooks, RunJournal
-from penchant.simulation.canaries import Canaries, CanaryInteractions, CanaryPeople
+from penchant.simulation.attack.canaries import Canaries, CanaryInteractions, CanaryPeople
+from penchant.simulation.attack.membership import by_loss, by_recommendations
 from penchant.simulation.cohort import CohortEngine
 from penchant.simulation.federation import resolve_guarantee
 from penchant.simulation.grid import LocalGrid
-from penchant.simulation.inference import by_loss, by_recommendations
 from penchant.simulation.serving import Serving
 from penchant.simulation.settings import RunSettings
 from penchant.simulation.stores import StackedStores

@@ -17,8 +17,8 @@ from penchant.rng import stream
 from penchant.rundir import RunDirectory
 from penchant.server.counting import CountJournal
 from penchant.server.journal import Account
+from penchant.simulation.attack.membership import by_likeness, by_recommendations
 from penchant.simulation.federation import Federation
-from penchant.simulation.inference import by_likeness, by_recommendations
 from penchant.simulation.settings import RunSettings
 from penchant.simulation.world import World
 from penchant.strategies.counting import CountingTerms, What, told_of

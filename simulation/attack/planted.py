@@ -49,7 +49,7 @@ def planted(mistake: Mistake | None) -> Iterator[None]:
 _draw: Final = CryptographicNoise.standard_normal
 _add_noise: Final = InterestStrategy._released
 _NOISE: Final = "penchant.privacy.noise.CryptographicNoise.standard_normal"
-_CLIP: Final = "penchant.simulation.canaries.clip"
+_CLIP: Final = "penchant.simulation.attack.canaries.clip"
 _CLIP_OF_OPACUS: Final = "penchant.client.private_optimizer.NoisyOptimizer.clip_and_accumulate"
 
 
