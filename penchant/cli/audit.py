@@ -9,6 +9,7 @@ from rich.table import Table
 
 from penchant.cli._app import app
 from penchant.cli._output import DebugOption, Format, FormatOption, Output, QuietOption
+from penchant.errors import BadInput
 from penchant.rundir import RunDirectory, write_json
 from penchant.types import NoiseAt, Unit
 
@@ -85,7 +86,7 @@ def attack(
 
     from penchant.simulation.attack import attack as attacked
     from penchant.simulation.attack import claiming
-    from penchant.simulation.attack.planted import mistake_named, planted
+    from penchant.simulation.attack.planted import Mistake, mistake_named, planted
     from penchant.simulation.settings import load_settings
     from penchant.simulation.world import build_world
     from penchant.strategies.counting import asked
@@ -96,6 +97,10 @@ def attack(
     settings = load_settings(recipe, {**flags, "federation.rounds": _ROUNDS if rounds is None else rounds})
     settings = claiming(settings, epsilon)
     mistake = mistake_named(plant) if plant else None
+    if mistake is Mistake.SAME_NOISE_EACH_ROUND and not settings.federation.rounds:
+        raise BadInput(
+            f"--plant {mistake}: each count is released once; plant it into rounds, with --rounds 6"
+        )
     output = Output(fmt, quiet=quiet)
     logging.getLogger("flwr").setLevel(logging.WARNING)
     world = build_world(settings)

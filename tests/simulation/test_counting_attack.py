@@ -16,6 +16,7 @@ from penchant.simulation.world import World
 from penchant.types import Unit
 
 CLAIM = 2.0
+RECIPE = Path(__file__).parents[2] / "recipes" / "movielens-100k-user.toml"
 COUNTED = (
     "federation.rounds=0",
     "company.items=400",
@@ -79,6 +80,11 @@ def test_more_canaries_than_pairs_are_refused(small_world: Small, tmp_path: Path
         attack(settings, world, tmp_path / "a", canaries=20_000, guesses=10)
 
 
+def test_a_mistake_that_counts_cannot_make_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "attack", str(RECIPE), "--plant", "same-noise"]) == 2
+    assert "released once" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("flags", "code"), [([], 0), (["--plant", "no-noise"], 1)])
 def test_a_recipe_that_only_counts_is_attacked_there(
     small_world: Small,
@@ -88,7 +94,6 @@ def test_a_recipe_that_only_counts_is_attacked_there(
     code: int,
 ) -> None:
     monkeypatch.setattr("penchant.simulation.world.build_world", lambda settings: small_world(40, settings))
-    recipe = str(Path(__file__).parents[2] / "recipes" / "movielens-100k-user.toml")
     few = ["--canaries", "300", "--guesses", "150", "--quiet"]
-    assert main(["audit", "attack", recipe, *few, *flags]) == code
+    assert main(["audit", "attack", str(RECIPE), *few, *flags]) == code
     assert "the noised sums of items and pairs" in capsys.readouterr().out
