@@ -7,11 +7,12 @@ from penchant.baselines._fits import Fits
 from penchant.baselines._hybrid import StackedHybrid, WeightedHybrid
 from penchant.baselines._neighbours import ContentKnn, ItemKnn, UserKnn
 from penchant.baselines._popularity import Popularity, RecentPopularity
-from penchant.baselines._protocol import Baseline, Scorer, settings
+from penchant.baselines._protocol import Baseline, Scorer
 from penchant.baselines._references import evaluate, examine
 from penchant.baselines._registry import BASELINES, GRIDS, READ_VECTORS, REFERENCES, grid
 from penchant.baselines._rehearsal import Rehearsal, Reveal
 from penchant.baselines._sasrec import SasRec
+from penchant.baselines._settings import changed, settings
 from penchant.baselines._strangers import (
     STRANGER_GRIDS,
     STRANGER_REFERENCES,
@@ -48,6 +49,7 @@ __all__ = [
     "Tuned",
     "UserKnn",
     "WeightedHybrid",
+    "changed",
     "code_digest",
     "evaluate",
     "examine",

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import penchant
-from penchant.baselines._protocol import Baseline, settings
-from penchant.baselines._references import evaluate
+from penchant.baselines._protocol import Baseline, Scorer
+from penchant.baselines._settings import settings
 from penchant.behaviours import Split
 from penchant.evaluation import Examination, Part
 from penchant.rundir import read_json, write_json
@@ -40,26 +40,42 @@ class Bench:
     vectors: F32
     data: str
     folder: Path | None = None
+    _fits: dict[Baseline, Scorer] = field(default_factory=dict)
 
     def record(self, baseline: Baseline, part: Part = Part.TEST) -> Record:
         """Full and sampled figures of a baseline fitted on the training events."""
         kept = None if self.folder is None else self.folder / f"{self._key(baseline, part)}.json"
         if kept is not None and kept.is_file():
             return read_json(kept)
+        train, scorer = self.split.train, self._fitted(baseline)
         examination = Examination(self.split, len(self.vectors), part)
-        record: Record = evaluate(baseline, examination, self.vectors).record()
+        record: Record = examination.evaluate(lambda users: scorer.scores(train, users)).record()
+        if part is Part.TEST:  # nothing else is asked of a fit after it
+            self._forget_all_but(None)
         if kept is not None:
             write_json(kept, record)
         return record
 
     def tune(self, grid: Sequence[Baseline], *, tried: Callable[[], None] = lambda: None) -> Tuned:
         """The settings with the highest validation NDCG@10, the earlier of equals. tried: told of each."""
-        figures = []
+        best, highest = grid[0], -1.0
         for candidate in grid:
-            figures.append(self.record(candidate, Part.VALIDATION)["full"].get("ndcg@10", 0.0))
+            figure = self.record(candidate, Part.VALIDATION)["full"].get("ndcg@10", 0.0)
+            if figure > highest:
+                best, highest = candidate, figure
+            self._forget_all_but(best)
             tried()
-        best = max(range(len(grid)), key=figures.__getitem__)
-        return Tuned(grid[best], figures[best], len(grid))
+        return Tuned(best, highest, len(grid))
+
+    def _fitted(self, baseline: Baseline) -> Scorer:
+        if baseline not in self._fits:
+            self._fits[baseline] = baseline.fit(self.split.train, self.vectors)
+        return self._fits[baseline]
+
+    def _forget_all_but(self, best: Baseline | None) -> None:
+        """Fits can be large: that of the best settings so far alone waits for its test."""
+        for other in self._fits.keys() - {best}:
+            del self._fits[other]
 
     def _key(self, baseline: Baseline, part: Part) -> str:
         terms = [code_digest(), self.data, part, settings(baseline)]

@@ -8,6 +8,7 @@ from scipy.sparse import csr_array
 
 from penchant.baselines._linear import LinearScorer
 from penchant.baselines._matrix import had, together
+from penchant.baselines._settings import Positive
 from penchant.behaviours import Behaviours
 from penchant.types import F32, F64, I64
 
@@ -24,8 +25,8 @@ class Ease:
     Source: Steck 2019, "Embarrassingly shallow autoencoders for sparse data", arXiv:1905.03375.
     """
 
-    ridge: float = 400.0
-    memory: float | None = None
+    ridge: Positive = 400.0
+    memory: Positive | None = None
 
     def fit(self, train: Behaviours, vectors: F32) -> "LinearScorer | FoldedEase":
         if len(vectors) > max(_LARGE, train.n_users):

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from penchant.baselines._matrix import had
+from penchant.baselines._settings import Count, Positive
 from penchant.behaviours import Behaviours
 from penchant.errors import EnvironmentMissing
 from penchant.types import F32, I64
@@ -22,11 +23,11 @@ class MatrixFactorisation:
     Source: Hu, Koren and Volinsky 2008, doi:10.1109/ICDM.2008.22.
     """
 
-    factors: int = 64
-    ridge: float = 10.0
-    confidence: float = 1.0
-    iterations: int = 30
-    memory: float | None = None
+    factors: Count = 64
+    ridge: Positive = 10.0
+    confidence: Positive = 1.0
+    iterations: Count = 30
+    memory: Positive | None = None
 
     @staticmethod
     def available() -> bool:

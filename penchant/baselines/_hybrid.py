@@ -12,6 +12,7 @@ from penchant.baselines._matrix import had
 from penchant.baselines._neighbours import ContentKnn, ItemKnn, UserKnn
 from penchant.baselines._popularity import Popularity, RecentPopularity
 from penchant.baselines._protocol import Baseline, Scorer
+from penchant.baselines._settings import Share
 from penchant.behaviours import Behaviours, Split, leave_one_out
 from penchant.rng import stream
 from penchant.types import F32, I64, NO_ITEM
@@ -32,7 +33,7 @@ _SIMILAR: Final = ContentKnn()
 class WeightedHybrid:
     """Collaborative and content scores, standardised for each person and added. content: share of the latter."""
 
-    content: float = 0.2
+    content: Share = 0.2
     collaborative: Baseline = _COLLABORATIVE
     similar: Baseline = _SIMILAR
 

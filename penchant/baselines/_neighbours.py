@@ -9,6 +9,7 @@ from scipy.sparse import csr_array, vstack
 
 from penchant.baselines._linear import LinearScorer
 from penchant.baselines._matrix import had, strongest, strongest_of_rows, together
+from penchant.baselines._settings import Count, NotNegative, Positive
 from penchant.behaviours import Behaviours
 from penchant.types import F32, I64
 
@@ -23,8 +24,8 @@ class UserKnn:
     neighbours: people to ask.  memory: of the history that is asked with, in events.
     """
 
-    neighbours: int = 100
-    memory: float | None = None
+    neighbours: Count = 100
+    memory: Positive | None = None
 
     def fit(self, train: Behaviours, vectors: F32) -> "UserKnnScorer":
         return UserKnnScorer(had(train, len(vectors)), self.neighbours, self.memory)
@@ -54,9 +55,9 @@ class ItemKnn:
     Source: Deshpande and Karypis 2004, doi:10.1145/963770.963776.
     """
 
-    neighbours: int = 100
-    shrink: float = 10.0
-    memory: float | None = None
+    neighbours: Count = 100
+    shrink: NotNegative = 10.0
+    memory: Positive | None = None
 
     def fit(self, train: Behaviours, vectors: F32) -> LinearScorer:
         both = together(train, len(vectors))
@@ -72,8 +73,8 @@ class ItemKnn:
 class ContentKnn:
     """Items whose vectors are like those in the history (cosine); knows nothing of other people."""
 
-    neighbours: int = 100
-    memory: float | None = 20.0
+    neighbours: Count = 100
+    memory: Positive | None = 20.0
 
     def fit(self, train: Behaviours, vectors: F32) -> LinearScorer:  # noqa: ARG002 - others teach it nothing
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from penchant.baselines._matrix import had
+from penchant.baselines._settings import Positive
 from penchant.behaviours import Behaviours
 from penchant.types import F32, I64
 
@@ -39,7 +40,7 @@ class RecentPopularity:
     arXiv:2005.13829 (DecayPop).
     """
 
-    half_life: float = 30.0
+    half_life: Positive = 30.0
 
     def fit(self, train: Behaviours, vectors: F32) -> "RecentPopularityScorer":
         day = train.at // _DAY

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from types import MappingProxyType
 from typing import Final
 
 from penchant.baselines._bench import Bench
@@ -13,6 +14,7 @@ from penchant.baselines._neighbours import ContentKnn, ItemKnn, UserKnn
 from penchant.baselines._popularity import Popularity, RecentPopularity
 from penchant.baselines._protocol import Baseline
 from penchant.baselines._sasrec import SasRec
+from penchant.baselines._settings import changed
 
 REFERENCES: Final[Mapping[str, Baseline]] = {"popularity": Popularity(), "ease": Ease()}
 """The baselines that stand beside every run: fitted in seconds, nothing to tune."""
@@ -59,10 +61,17 @@ READ_VECTORS: Final = frozenset({"content_knn", "hybrid_weighted", "hybrid_stack
 """The baselines that are told what items are."""
 
 
-def grid(name: str, bench: Bench) -> Sequence[Baseline]:
-    """The settings to try for a baseline; those that are made of others take these as tuned. Empty: nothing to try."""
+def grid(name: str, bench: Bench, fixed: Mapping[str, str] = MappingProxyType({})) -> Sequence[Baseline]:
+    """The settings to try for a baseline; those that are made of others take these as tuned. Empty: nothing to try.
+
+    fixed: settings that all of them have, as text (see `changed`).
+    """
+    return list(dict.fromkeys(changed(candidate, fixed) for candidate in _grid(name, bench, fixed)))
+
+
+def _grid(name: str, bench: Bench, fixed: Mapping[str, str]) -> Sequence[Baseline]:
     if name == "sasrec_text":
-        found = bench.tune(GRIDS["sasrec"]).chosen
+        found = bench.tune(grid("sasrec", bench, fixed)).chosen
         return [replace(candidate, text=True) for candidate in (found,) if isinstance(candidate, SasRec)]
     if name == "hybrid_stacked":
         return [StackedHybrid((Popularity(), *(bench.tune(GRIDS[part]).chosen for part in _STACKED)))]

@@ -12,9 +12,10 @@ from penchant.baselines._fits import Fits
 from penchant.baselines._hybrid import StackedHybrid, SumScorer, WeightedHybrid
 from penchant.baselines._neighbours import ContentKnn, ItemKnn, UserKnn
 from penchant.baselines._popularity import Popularity, RecentPopularity
-from penchant.baselines._protocol import Baseline, Scorer, settings
+from penchant.baselines._protocol import Baseline, Scorer
 from penchant.baselines._registry import BASELINES
 from penchant.baselines._rehearsal import Rehearsal
+from penchant.baselines._settings import settings
 from penchant.behaviours import Behaviours
 from penchant.cold import Strangers
 from penchant.rng import stream

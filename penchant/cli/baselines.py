@@ -23,6 +23,12 @@ def baselines(
         list[str] | None, typer.Option(help="A baseline by name; may be repeated. All by default.")
     ] = None,
     tune: Annotated[bool, typer.Option(help="Choose settings on the validation items first.")] = False,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="A setting of the one baseline that --only names, for instance epochs=10."
+        ),
+    ] = None,
     fmt: FormatOption = Format.TABLE,
     quiet: QuietOption = False,
     debug: DebugOption = False,
@@ -34,9 +40,10 @@ def baselines(
     del debug
     output = Output(fmt, quiet=quiet)
     chosen = _chosen(only, BASELINES)
+    fixed = _assigned(assign or (), chosen)
     dataset = load(data)
     bench = _bench(dataset, chosen, output)
-    results = {name: _result(name, bench, output, tune=tune) for name in chosen}
+    results = {name: _result(name, bench, output, fixed, tune=tune) for name in chosen}
     record = {
         "dataset": {
             "name": dataset.name,
@@ -63,6 +70,23 @@ def _chosen(only: Sequence[str] | None, known: Mapping[str, "Baseline"]) -> list
     )
 
 
+def _assigned(assignments: Sequence[str], chosen: Sequence[str]) -> dict[str, str]:
+    """What --set says, by name, checked before anything is fitted."""
+    from penchant.baselines import BASELINES, changed
+
+    if assignments and len(chosen) != 1:
+        raise BadInput(f"--set {assignments[0]}: name the baseline that is meant with one --only")
+    found = {}
+    for assignment in assignments:
+        name, separator, value = assignment.partition("=")
+        if not separator:
+            raise BadInput(f"--set {assignment}: expected name=value, for instance --set epochs=10")
+        found[name.strip()] = value.strip()
+    if found:
+        changed(BASELINES[chosen[0]], found)
+    return found
+
+
 def _bench(dataset: Any, chosen: Sequence[str], output: Output) -> "Bench":
     """Items are encoded only where a baseline reads their vectors."""
     import numpy as np
@@ -82,18 +106,20 @@ def _bench(dataset: Any, chosen: Sequence[str], output: Output) -> "Bench":
     )
 
 
-def _result(name: str, bench: "Bench", output: Output, *, tune: bool) -> Record:
-    from penchant.baselines import BASELINES, grid, settings
+def _result(name: str, bench: "Bench", output: Output, fixed: Mapping[str, str], *, tune: bool) -> Record:
+    from penchant.baselines import BASELINES, changed, grid, settings
+    from penchant.evaluation import Part
 
-    chosen, found = BASELINES[name], {}
-    candidates = grid(name, bench) if tune else []
+    chosen, found = changed(BASELINES[name], fixed), {}
+    candidates = grid(name, bench, fixed) if tune else []
     with output.progress(name, len(candidates) + 1) as tick:
         if candidates:
             best = bench.tune(candidates, tried=tick)
             chosen, found = best.chosen, {"validation": best.validation, "tried": best.tried}
+        validation = bench.record(chosen, Part.VALIDATION)["full"]
         figures = bench.record(chosen)
         tick()
-    return {**figures, "settings": settings(chosen), "tuned": found or None}
+    return {**figures, "validation": validation, "settings": settings(chosen), "tuned": found or None}
 
 
 def _table(dataset: str, results: Mapping[str, Record], *, tune: bool) -> Table:
@@ -102,15 +128,16 @@ def _table(dataset: str, results: Mapping[str, Record], *, tune: bool) -> Table:
         title=f"Test items of {dataset}, trained centrally without privacy; {how}",
         caption="Full: among all items not in training. Sampled-99: comparable with papers only.",
     )
-    table.add_column("baseline")
-    for column in ("HR@10", "NDCG@10", "MRR", "coverage@10", "sampled HR@10", "sampled NDCG@10"):
+    table.add_column("baseline", no_wrap=True)
+    for column in ("valid. NDCG@10", "HR@10", "NDCG@10", "coverage", "sampled HR@10", "sampled NDCG@10"):
         table.add_column(column, justify="right")
     for name, record in results.items():
-        table.add_row(name, *_figures(record["full"], record["sampled99"]))
+        table.add_row(name, *_figures(record))
     return table
 
 
-def _figures(full: Mapping[str, float], sampled: Mapping[str, float]) -> list[str]:
-    chosen = [full.get(key) for key in ("hr@10", "ndcg@10", "mrr", "coverage@10")]
-    chosen += [sampled.get(key) for key in ("hr@10", "ndcg@10")]
+def _figures(record: Record) -> list[str]:
+    chosen = [record["validation"].get("ndcg@10")]
+    chosen += [record["full"].get(key) for key in ("hr@10", "ndcg@10", "coverage@10")]
+    chosen += [record["sampled99"].get(key) for key in ("hr@10", "ndcg@10")]
     return ["-" if value is None else f"{value:.4f}" for value in chosen]

@@ -43,11 +43,12 @@ class Counting:
     """Counts how often it is fitted, in a file."""
 
     tally: str
+    ridge: float = 1.0
 
     def fit(self, train: Behaviours, vectors: F32) -> Scorer:
         with Path(self.tally).open("a") as file:
             file.write("x")
-        return Ease(1.0).fit(train, vectors)
+        return Ease(self.ridge).fit(train, vectors)
 
 
 def test_what_was_evaluated_is_remembered_for_the_same_data_and_settings_only(
@@ -61,6 +62,13 @@ def test_what_was_evaluated_is_remembered_for_the_same_data_and_settings_only(
     assert tally.read_text() == "xx"
     _bench(split).record(Counting(str(tally)))
     assert tally.read_text() == "xxx"
+
+
+def test_the_chosen_settings_are_not_fitted_again_for_their_test(split: Split, tmp_path: Path) -> None:
+    tally = str(tmp_path / "tally")
+    bench = _bench(split)
+    bench.record(bench.tune([Counting(tally, 1e9), Counting(tally, 1.0), Counting(tally, 1e8)]).chosen)
+    assert Path(tally).read_text() == "xxx"
 
 
 def test_settings_tell_baselines_apart() -> None:

@@ -24,7 +24,7 @@ from penchant.evaluation import Examination, Part
 from penchant.types import F32
 
 N_ITEMS = 30
-SMALL = SasRec(width=16, length=10, blocks=1, heads=1, dropout=0.0, epochs=30, batch=16, learning_rate=0.02)
+SMALL = SasRec(width=16, length=10, blocks=1, heads=1, dropout=0.0, epochs=30, batch=160, learning_rate=0.02)
 
 
 def _walks(people: int, length: int, seed: int = 0) -> Behaviours:
