@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from penchant.baselines import BASELINES, changed
 from penchant.config import Settings
 from penchant.server.settings import DeploymentSettings
 from penchant.simulation.settings import RunSettings, load_settings
@@ -35,6 +37,7 @@ def written(value: Any) -> str:
 
 DEFAULTS: Final = {key: written(value) for key, value in settings(RunSettings())}
 DEPLOYED: Final = {key for key, _ in settings(DeploymentSettings())}
+OF_BASELINES: Final = {field.name for baseline in BASELINES.values() for field in fields(baseline)}
 
 
 def rows(page: str) -> dict[str, str]:
@@ -82,4 +85,16 @@ def test_the_recipes_that_the_page_shows_load(tmp_path: Path) -> None:
 def test_settings_that_pages_assign_exist() -> None:
     for page in sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))):
         assigned = set(re.findall(r"--set ([a-z_.]+)=", page.read_text(encoding="utf-8")))
-        assert assigned - {"key"} <= DEFAULTS.keys() | DEPLOYED, page.name
+        assert assigned - {"key"} <= DEFAULTS.keys() | DEPLOYED | OF_BASELINES, page.name
+
+
+def test_baselines_take_what_pages_set() -> None:
+    commands = [
+        line
+        for page in (ROOT / "docs").glob("*.md")
+        for line in re.findall(r"penchant baselines [^`\n]*--set [^`\n]*", page.read_text(encoding="utf-8"))
+    ]
+    assert commands
+    for command in commands:
+        assigned = dict(re.findall(r"--set ([a-z_]+)=(\S+)", command))
+        changed(BASELINES[re.findall(r"--only ([a-z_]+)", command)[0]], assigned)

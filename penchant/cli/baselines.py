@@ -55,7 +55,7 @@ def baselines(
         "split": f"leave-one-out by {dataset.order}; history and exclusions: training items",
         "baselines": results,
     }
-    output.result(record, _table(dataset.name, results, tune=tune))
+    output.result(record, _table(dataset.name, results, fixed, tune=tune))
 
 
 def _chosen(only: Sequence[str] | None, known: Mapping[str, "Baseline"]) -> list[str]:
@@ -122,10 +122,11 @@ def _result(name: str, bench: "Bench", output: Output, fixed: Mapping[str, str],
     return {**figures, "validation": validation, "settings": settings(chosen), "tuned": found or None}
 
 
-def _table(dataset: str, results: Mapping[str, Record], *, tune: bool) -> Table:
+def _table(dataset: str, results: Mapping[str, Record], fixed: Mapping[str, str], *, tune: bool) -> Table:
     how = "settings tuned on the validation items" if tune else "settings as shipped"
+    said = "".join(f", {name}={value}" for name, value in fixed.items())
     table = Table(
-        title=f"Test items of {dataset}, trained centrally without privacy; {how}",
+        title=f"Test items of {dataset}, trained centrally without privacy; {how}{said}",
         caption="Full: among all items not in training. Sampled-99: comparable with papers only.",
     )
     table.add_column("baseline", no_wrap=True)

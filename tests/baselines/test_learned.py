@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from penchant.baselines import (
     Baseline,
@@ -18,7 +19,7 @@ from penchant.baselines import (
     evaluate,
 )
 from penchant.baselines._hybrid import SumScorer
-from penchant.baselines._sasrec import _windows
+from penchant.baselines._sasrec import _batches, _windows
 from penchant.behaviours import Behaviours, Split, gather, leave_one_out
 from penchant.evaluation import Examination, Part
 from penchant.types import F32
@@ -90,6 +91,28 @@ def test_sasrec_makes_every_event_but_the_first_a_target_once() -> None:
     targets = windows[:, 1:]
     assert sorted(targets[targets < N_ITEMS]) == sorted(_walks(1, 23).items[1:])
     assert windows.shape[1] == 6
+
+
+def test_sasrec_sees_every_window_once_an_epoch_beside_others_of_its_length() -> None:
+    lengths = torch.randint(2, 52, (1500,), generator=torch.Generator().manual_seed(0))
+    batches = list(_batches(lengths, 64))
+    assert torch.cat(batches).sort().values.tolist() == list(range(1500))
+    padded = sum(len(rows) * int(lengths[rows].max()) for rows in batches)
+    assert padded < 1.2 * int(lengths.sum())  # in batches of any lengths, 1.9
+    assert not torch.equal(torch.cat(batches), torch.cat(list(_batches(lengths, 64))))
+
+
+def test_sasrec_learns_from_the_softmax_over_all_items(split: Split) -> None:
+    """The loss that is made in slices of the cache is the cross-entropy of each target, summed."""
+    windows = _windows(split.train, 6, N_ITEMS)
+    network = SMALL.fit(split.train, np.empty((N_ITEMS, 0), np.float32)).network
+    with torch.no_grad():
+        loss = SMALL._loss(network, windows)
+        scores = network(windows[:, :-1], network.table()) @ network.table().T + network.bias
+        expected = cross_entropy(
+            scores.flatten(0, 1), windows[:, 1:].flatten(), ignore_index=N_ITEMS, reduction="sum"
+        )
+    torch.testing.assert_close(loss, expected)
 
 
 def test_sasrec_answers_a_newcomer_without_a_history(split: Split) -> None:

@@ -61,3 +61,31 @@ def test_tuning_says_what_it_chose_and_what_it_cost(capsys: pytest.CaptureFixtur
     assert found["tuned"]["tried"] == 7
     assert found["settings"]["model"] == "RecentPopularity"
     assert found["full"]["ndcg@10"] > 0.03
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_one_baseline_can_be_set_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    one = ["baselines", "--data", "movielens-100k", "--only", "recent_popularity", "--quiet"]
+    assert main([*one, "--set", "half_life=7", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["baselines"]["recent_popularity"]
+    assert found["settings"] == {"model": "RecentPopularity", "half_life": 7.0}
+    assert 0.02 < found["validation"]["ndcg@10"] != found["full"]["ndcg@10"]
+    assert main([*one, "--set", "half_life=7", "--tune", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["baselines"]["recent_popularity"]["tuned"]["tried"] == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["--set", "ridge=1"], "one --only"),
+        ([*ONLY, "--set", "ridge=1"], "one --only"),
+        (["--only", "ease", "--set", "ridge"], "name=value"),
+        (["--only", "ease", "--set", "ridge=-1"], "greater than 0"),
+        (["--only", "ease", "--set", "breadth=1"], "Ease has ridge, memory"),
+    ],
+)
+def test_settings_that_do_not_do_are_refused_before_anything_is_fitted(
+    asked: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["baselines", "--data", "movielens-100k", *asked]) == 2
+    assert told in capsys.readouterr().err
