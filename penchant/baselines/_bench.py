@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 import penchant
+from penchant.baselines._neighbours import ContentKnn
 from penchant.baselines._protocol import Baseline, Scorer
+from penchant.baselines._sasrec import SasRec
 from penchant.baselines._settings import settings
 from penchant.behaviours import Split
 from penchant.evaluation import Examination, Part
@@ -33,13 +35,15 @@ class Tuned:
 class Bench:
     """One split, one set of item vectors, and a folder that remembers figures under data, code and settings.
 
-    data: identity of split and vectors.  folder: None remembers nothing.
+    data: identity of the split.  described: that of the vectors; what does not read them is remembered without.
+    folder: None remembers nothing.
     """
 
     split: Split
     vectors: F32
     data: str
     folder: Path | None = None
+    described: str = ""
     _fits: dict[Baseline, Scorer] = field(default_factory=dict)
 
     def record(self, baseline: Baseline, part: Part = Part.TEST) -> Record:
@@ -78,8 +82,20 @@ class Bench:
             del self._fits[other]
 
     def _key(self, baseline: Baseline, part: Part) -> str:
-        terms = [code_digest(), self.data, part, settings(baseline)]
+        read = self.described if reads_vectors(baseline) else None
+        terms = [code_digest(), self.data, read, part, settings(baseline)]
         return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def reads_vectors(baseline: Baseline) -> bool:
+    """Whether it has to be told what items are; one that is made of others, whether one of these has to."""
+    values = [getattr(baseline, one.name) for one in fields(baseline)]
+    parts = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
+    return (
+        isinstance(baseline, ContentKnn)
+        or (isinstance(baseline, SasRec) and baseline.text)
+        or any(reads_vectors(part) for part in parts if hasattr(part, "__dataclass_fields__"))
+    )
 
 
 def code_digest() -> str:

@@ -6,7 +6,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Final
 
-from penchant.baselines._bench import Bench
+from penchant.baselines._bench import Bench, reads_vectors
 from penchant.baselines._ease import Ease
 from penchant.baselines._factors import MatrixFactorisation
 from penchant.baselines._hybrid import StackedHybrid, WeightedHybrid
@@ -57,7 +57,7 @@ GRIDS: Final[Mapping[str, Sequence[Baseline]]] = {
 }
 """What is tried. A baseline without a grid has nothing to tune, or is made of tuned parts (see `grid`)."""
 
-READ_VECTORS: Final = frozenset({"content_knn", "hybrid_weighted", "hybrid_stacked", "sasrec_text"})
+READ_VECTORS: Final = frozenset(name for name, baseline in BASELINES.items() if reads_vectors(baseline))
 """The baselines that are told what items are."""
 
 

@@ -102,7 +102,7 @@ def _bench(dataset: Any, chosen: Sequence[str], output: Output) -> "Bench":
             made = item_vectors(dataset.catalogue, cache=cache_folder() / "vectors", progress=tick)
         vectors, digest = made.vectors, made.digest
     return Bench(
-        leave_one_out(dataset.behaviours), vectors, f"{dataset.digest} {digest}", cache_folder() / "baselines"
+        leave_one_out(dataset.behaviours), vectors, dataset.digest, cache_folder() / "baselines", digest
     )
 
 

@@ -6,7 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from penchant.baselines import BASELINES, GRIDS, READ_VECTORS, Bench, Ease, ItemKnn, Scorer, settings
+from penchant.baselines import (
+    BASELINES,
+    GRIDS,
+    READ_VECTORS,
+    Bench,
+    ContentKnn,
+    Ease,
+    ItemKnn,
+    Scorer,
+    settings,
+)
 from penchant.behaviours import Behaviours, Split, leave_one_out
 from penchant.datasets import Dataset
 from penchant.evaluation import Part
@@ -69,6 +79,18 @@ def test_the_chosen_settings_are_not_fitted_again_for_their_test(split: Split, t
     bench = _bench(split)
     bench.record(bench.tune([Counting(tally, 1e9), Counting(tally, 1.0), Counting(tally, 1e8)]).chosen)
     assert Path(tally).read_text() == "xxx"
+
+
+def test_vectors_tell_figures_apart_where_they_are_read_alone(split: Split, tmp_path: Path) -> None:
+    """What was tuned without them is not tuned again for a baseline that rests on it and reads them."""
+    kept = []
+    for described in ("one", "other"):
+        bench = Bench(split, np.eye(12, dtype=np.float32), "tiny", tmp_path, described)
+        for baseline in (Ease(1.0), ContentKnn()):
+            bench.record(baseline)
+            kept.append(len(list(tmp_path.glob("*.json"))))
+    assert kept == [1, 2, 2, 3]
+    assert {"content_knn", "hybrid_weighted", "hybrid_stacked", "sasrec_text"} == READ_VECTORS
 
 
 def test_settings_tell_baselines_apart() -> None:
