@@ -96,8 +96,10 @@ def _settings_of(run: Any) -> Any:
 
 
 def _table(record: dict[str, Any], out: Path) -> Table:
+    unit = record["unit"]
+    against = "without privacy" if unit == "none" else f"against ε of one {unit}"
     table = Table(
-        title=f"{record['dataset']}: NDCG@10 of the test items against ε of one {record['unit']}",
+        title=f"{record['dataset']}: NDCG@10 of the test items {against}",
         caption=f"Mean ± standard deviation over seeds.\n{out / 'frontier.png'}",
     )
     for column in ("ε", "δ", "NDCG@10", "HR@10"):

@@ -66,13 +66,19 @@ def draw_frontier(record: Record, paths: Sequence[Path]) -> None:
     if private:
         _draw_points(axes, private)
     for point in free:
-        axes.axhline(
-            point["ndcg@10"]["mean"], color="#1b6ca8", linestyle="--", label="the same without privacy"
-        )
+        label = "the same without privacy" if private else "Penchant, without privacy"
+        axes.axhline(point["ndcg@10"]["mean"], color="#1b6ca8", linestyle="--", label=label)
     for (name, value), colour in zip(record["baselines"].items(), _GREYS, strict=False):
         axes.axhline(value, color=colour, linestyle=":", label=f"{name} (centralised)")
-    axes.set(xlabel=f"ε of one {record['unit']} (log scale)", ylabel="NDCG@10, test items", ylim=(0, None))
-    axes.set_title(f"{record['dataset']}: accuracy against privacy")
+    highest = max([*(point["ndcg@10"]["mean"] for point in free), *record["baselines"].values(), 0.0])
+    top = max(1.1 * highest, axes.get_ylim()[1] if private else 0.0)  # lines alone do not scale an axis
+    axes.set(ylabel="NDCG@10, test items", ylim=(0, top or None))
+    if private:
+        axes.set_xlabel(f"ε of one {record['unit']} (log scale)")
+        axes.set_title(f"{record['dataset']}: accuracy against privacy")
+    else:
+        axes.set_xticks([])
+        axes.set_title(f"{record['dataset']}: accuracy without privacy")
     axes.legend(fontsize=8)
     for path in paths:
         figure.savefig(path, dpi=150)

@@ -1,11 +1,13 @@
 """`penchant frontier`: one picture from many runs, which are kept."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from penchant.cli import main
+from penchant.report import draw_frontier
 
 RECIPE = """
 [encoder]
@@ -54,6 +56,22 @@ def test_every_epsilon_has_every_seed_and_a_second_call_trains_nothing(
     assert trained == {path: path.stat().st_mtime_ns for path in out.glob("*/evaluation.json")}
     assert main([*call, "--set", "model.width=5"]) == 2
     assert "other settings" in capsys.readouterr().err
+
+
+def test_without_any_epsilon_no_axis_speaks_of_one_and_lines_fill_the_picture(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "frontier"
+    call = ["frontier", str(recipe), "--epsilons", "none", "--seeds", "1", "--out", str(out), "--quiet"]
+    assert main(call) == 0
+    assert "ε of one" not in capsys.readouterr().out
+    record = json.loads((out / "frontier.json").read_text())
+    record["baselines"] = {"popularity": 0.02}
+    record["points"][0]["ndcg@10"]["mean"] = 0.13
+    draw_frontier(record, [out / "low.svg"])
+    texts = re.findall("<!-- (.+) -->", (out / "low.svg").read_text())  # how matplotlib names what it draws
+    assert "ε of one" not in " ".join(texts)
+    assert max(float(text) for text in texts if re.fullmatch(r"\d\.\d+", text)) < 0.15
 
 
 @pytest.mark.parametrize("wrong", ["none,many", "-1", "0", ""])
