@@ -70,9 +70,8 @@ def draw_frontier(record: Record, paths: Sequence[Path]) -> None:
         axes.axhline(point["ndcg@10"]["mean"], color="#1b6ca8", linestyle="--", label=label)
     for (name, value), colour in zip(record["baselines"].items(), _GREYS, strict=False):
         axes.axhline(value, color=colour, linestyle=":", label=f"{name} (centralised)")
-    highest = max([*(point["ndcg@10"]["mean"] for point in free), *record["baselines"].values(), 0.0])
-    top = max(1.1 * highest, axes.get_ylim()[1] if private else 0.0)  # lines alone do not scale an axis
-    axes.set(ylabel="NDCG@10, test items", ylim=(0, top or None))
+    axes.autoscale(axis="y")  # horizontal lines alone leave it at 0 to 1
+    axes.set(ylabel="NDCG@10, test items", ylim=(0, None))
     if private:
         axes.set_xlabel(f"ε of one {record['unit']} (log scale)")
         axes.set_title(f"{record['dataset']}: accuracy against privacy")
